@@ -1,0 +1,3 @@
+module github.com/bmq-go/bmq
+
+go 1.25.0

@@ -1,0 +1,112 @@
+// Package framing cuts a byte stream into the events of the protocol.
+package framing
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/bmq-go/bmq/internal/wire"
+)
+
+const (
+	// minBuffer is what an idle stream costs; maxBuffer is how far the buffer of a
+	// busy one grows. An event larger than that gets a buffer of its own size.
+	minBuffer = 16 << 10
+	maxBuffer = 1 << 20
+)
+
+// Reader takes events from a stream. Its buffer follows the traffic, and memory
+// for an event is taken as its bytes arrive: a length alone costs nothing.
+type Reader struct {
+	src   io.Reader
+	limit int
+	buf   []byte // buf[start:end] is read and not handed out
+	start int
+	end   int
+	size  int  // of the next buffer to be made
+	kept  bool // slices of buf were given away for good
+}
+
+// NewReader reads events of at most limit bytes from src.
+func NewReader(src io.Reader, limit int) *Reader {
+	return &Reader{src: src, limit: limit, size: minBuffer}
+}
+
+// Next returns the next event, header included. The slice is valid until the call
+// of Next after that; Keep makes it the caller's. At the end of the stream the
+// error is io.EOF, within an event io.ErrUnexpectedEOF; wire.ErrFrame says that
+// what comes is no event.
+func (r *Reader) Next() ([]byte, error) {
+	for {
+		length, err := wire.FrameLength(r.buf[r.start:r.end], r.limit)
+		if err != nil {
+			return nil, err
+		}
+		if length > 0 && length <= r.end-r.start {
+			frame := r.buf[r.start : r.start+length : r.start+length]
+			r.start += length
+			return frame, nil
+		}
+		if err := r.fill(length); err != nil {
+			if err == io.EOF && r.end > r.start {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+	}
+}
+
+// Keep makes the slice that the last Next returned the caller's own. It shares
+// memory with its neighbours in the stream.
+func (r *Reader) Keep() { r.kept = true }
+
+// Ready tells whether Next will return without reading from the stream.
+func (r *Reader) Ready() bool {
+	n, err := wire.FrameLength(r.buf[r.start:r.end], r.limit)
+	return err != nil || n > 0 && n <= r.end-r.start
+}
+
+// fill reads once, after making room for more of an event of length bytes (0: not
+// known yet).
+func (r *Reader) fill(length int) error {
+	if r.start == r.end && !r.kept {
+		r.start, r.end = 0, 0
+	}
+	if r.end == len(r.buf) {
+		r.makeRoom(length)
+	}
+	free := len(r.buf) - r.end
+	n, err := r.src.Read(r.buf[r.end:])
+	if n < 0 || n > free {
+		return fmt.Errorf("framing: %T read %d bytes into %d", r.src, n, free)
+	}
+	r.end += n
+	if n == free && r.size < maxBuffer {
+		r.size *= 2
+	}
+	if n > 0 {
+		return nil
+	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return err
+}
+
+// makeRoom moves what is not handed out yet to the front of the buffer, or of a new
+// one where the old one is given away or too small.
+func (r *Reader) makeRoom(length int) {
+	have := r.end - r.start
+	size := r.size
+	if have*2 > size {
+		size = min(max(length, size), have*2)
+	}
+	if r.kept || size > len(r.buf) {
+		next := make([]byte, size)
+		copy(next, r.buf[r.start:r.end])
+		r.buf, r.kept = next, false
+	} else {
+		copy(r.buf, r.buf[r.start:r.end])
+	}
+	r.start, r.end = 0, have
+}
