@@ -1,3 +1,9 @@
 module github.com/bmq-go/bmq
 
 go 1.25.0
+
+require (
+	github.com/stretchr/testify v1.12.1
+	go.uber.org/goleak v1.3.0
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+)

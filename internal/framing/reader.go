@@ -13,6 +13,8 @@ const (
 	// busy one grows. An event larger than that gets a buffer of its own size.
 	minBuffer = 16 << 10
 	maxBuffer = 1 << 20
+	// maxEmptyReads is how often in a row a stream may give neither data nor an error.
+	maxEmptyReads = 100
 )
 
 // Reader takes events from a stream. Its buffer follows the traffic, and memory
@@ -69,6 +71,9 @@ func (r *Reader) Ready() bool {
 // fill reads once, after making room for more of an event of length bytes (0: not
 // known yet).
 func (r *Reader) fill(length int) error {
+	if r.start == r.end && len(r.buf) > maxBuffer {
+		r.buf, r.start, r.end, r.kept = nil, 0, 0, false
+	}
 	if r.start == r.end && !r.kept {
 		r.start, r.end = 0, 0
 	}
@@ -76,21 +81,23 @@ func (r *Reader) fill(length int) error {
 		r.makeRoom(length)
 	}
 	free := len(r.buf) - r.end
-	n, err := r.src.Read(r.buf[r.end:])
-	if n < 0 || n > free {
-		return fmt.Errorf("framing: %T read %d bytes into %d", r.src, n, free)
+	for range maxEmptyReads {
+		n, err := r.src.Read(r.buf[r.end:])
+		if n < 0 || n > free {
+			return fmt.Errorf("framing: %T read %d bytes into %d", r.src, n, free)
+		}
+		r.end += n
+		if n == free && r.size < maxBuffer {
+			r.size *= 2
+		}
+		if n > 0 {
+			return nil // an error that came with data comes again
+		}
+		if err != nil {
+			return err
+		}
 	}
-	r.end += n
-	if n == free && r.size < maxBuffer {
-		r.size *= 2
-	}
-	if n > 0 {
-		return nil
-	}
-	if err == nil {
-		err = io.ErrNoProgress
-	}
-	return err
+	return io.ErrNoProgress
 }
 
 // makeRoom moves what is not handed out yet to the front of the buffer, or of a new

@@ -55,9 +55,11 @@ func AppendSubQueueInfos(dst []byte, refs ...SubscriptionRef) []byte {
 
 // AppendSubscriptions appends to refs the subscriptions that the options of a PUSH
 // message name, in their order. Without such an option it appends none: the
-// message is then for the queue as a whole.
+// message is then for the queue as a whole. An option with delivery attempts takes
+// precedence over one without.
 func AppendSubscriptions(refs []SubscriptionRef, options []byte) ([]SubscriptionRef, error) {
-	var seen [4]bool
+	start := len(refs)
+	var seen [OptionSubQueueInfos + 1]bool
 	for len(options) > 0 {
 		if len(options) < optionHeaderSize {
 			return refs, malformed("%d bytes of options are no option", len(options))
@@ -79,19 +81,19 @@ func AppendSubscriptions(refs []SubscriptionRef, options []byte) ([]Subscription
 		body := options[optionHeaderSize:size]
 		options = options[size:]
 		switch {
-		case typ == OptionSubQueueIDsOld && packed, typ == OptionSubQueueInfos && packed:
-			refs = append(refs, SubscriptionRef{RDA: uint8(words)})
-		case typ == OptionSubQueueIDsOld:
-			for ; len(body) > 0; body = body[wordSize:] {
-				refs = append(refs, SubscriptionRef{ID: be32(body), RDA: RDAUnlimited})
-			}
+		case typ == OptionSubQueueInfos && packed:
+			refs = append(refs[:start], SubscriptionRef{RDA: uint8(words)})
 		case typ == OptionSubQueueInfos:
 			item := specific * wordSize
 			if item < subQueueInfoSize || len(body)%item != 0 {
 				return refs, malformed("option with %d bytes in items of %d", len(body), item)
 			}
-			for ; len(body) > 0; body = body[item:] {
+			for refs = refs[:start]; len(body) > 0; body = body[item:] {
 				refs = append(refs, SubscriptionRef{ID: be32(body), RDA: body[wordSize]})
+			}
+		case typ == OptionSubQueueIDsOld && !seen[OptionSubQueueInfos]:
+			for ; len(body) > 0; body = body[wordSize:] {
+				refs = append(refs, SubscriptionRef{ID: be32(body), RDA: RDAUnlimited})
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package wire
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // URIErrorCode is the reason why a queue URI was refused, with upstream's numbers.
@@ -49,53 +50,87 @@ type URI struct {
 
 // ParseURI reads bmq://domain[.~tier]/queue[?id=appId]. The error is a *URIError.
 func ParseURI(s string) (URI, error) {
-	fail := func(code URIErrorCode, format string, args ...any) (URI, error) {
-		return URI{}, &URIError{URI: s, Code: code, Reason: fmt.Sprintf(format, args...)}
-	}
-	rest, ok := strings.CutPrefix(s, uriScheme)
-	if !ok {
-		return fail(URIInvalidScheme, "it does not start with %s", uriScheme)
-	}
-	authority, path, ok := strings.Cut(rest, "/")
-	if authority == "" {
-		return fail(URIMissingDomain, "the domain is missing")
-	}
-	if !ok {
-		return fail(URIMissingQueue, "the queue name is missing")
-	}
-	var u URI
-	var query string
-	var hasTier, hasQuery bool
-	u.Domain, u.Tier, hasTier = strings.Cut(authority, uriTier)
-	u.Queue, query, hasQuery = strings.Cut(path, "?")
-	switch {
-	case u.Domain == "":
-		return fail(URIMissingDomain, "the domain is missing")
-	case hasTier && u.Tier == "":
-		return fail(URIEmptyTier, "the tier is empty")
-	case u.Queue == "":
-		return fail(URIMissingQueue, "the queue name is missing")
-	case len(u.Queue) > MaxQueueNameLength:
-		return fail(URIQueueTooLong, "the queue name is longer than %d bytes", MaxQueueNameLength)
-	}
-	if hasQuery {
-		u.AppID, ok = strings.CutPrefix("?"+query, uriQuery)
-		if !ok || u.AppID == "" {
-			return fail(URIBadQuery, "the query is not of the form %sappId", uriQuery)
-		}
-	}
-	for _, part := range []struct{ name, text, extra string }{
-		{"domain", u.Domain, "-._"}, {"tier", u.Tier, "-"}, {"queue name", u.Queue, "-_."}, {"application id", u.AppID, "-_."},
-	} {
-		if i := strings.IndexFunc(part.text, func(r rune) bool { return !alphanumeric(r) && !strings.ContainsRune(part.extra, r) }); i >= 0 {
-			return fail(URIUnsupportedChar, "the %s has an unsupported character at %q", part.name, part.text[i:])
-		}
+	u, err := parseURI(s)
+	if err != nil {
+		err.URI = s
+		return URI{}, err
 	}
 	return u, nil
 }
 
-func alphanumeric(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+// parseURI reads from left to right, so that of several faults it finds the one
+// that upstream finds; only the length of the queue name is looked at last.
+func parseURI(s string) (u URI, err *URIError) {
+	rest, ok := strings.CutPrefix(s, uriScheme)
+	if !ok {
+		return u, &URIError{Code: URIInvalidScheme, Reason: "it does not start with " + uriScheme}
+	}
+	domain, rest := span(rest, "-_.")
+	// The tier is the only thing for which a domain may be followed by "~".
+	whole, hasTier := domain, false
+	if strings.HasPrefix(rest, "~") {
+		domain, hasTier = strings.CutSuffix(domain, ".")
+	}
+	switch {
+	case domain == "" && (rest == "" || hasTier || rest[0] == '/'):
+		return u, &URIError{Code: URIMissingDomain, Reason: "the domain is missing"}
+	case rest == "":
+		return u, errMissingQueue()
+	case !hasTier && rest[0] != '/':
+		return u, errUnsupported("domain", whole, rest)
+	}
+	u.Domain, rest = domain, rest[1:]
+	if hasTier {
+		u.Tier, rest = span(rest, "-")
+		switch {
+		case u.Tier == "" && (rest == "" || rest[0] == '/'):
+			return u, &URIError{Code: URIEmptyTier, Reason: "the tier is empty"}
+		case rest == "":
+			return u, errMissingQueue()
+		case rest[0] != '/':
+			return u, errUnsupported("tier", u.Tier, rest)
+		}
+		rest = rest[1:]
+	}
+	u.Queue, rest = span(rest, "-_.")
+	switch {
+	case u.Queue == "" && (rest == "" || rest[0] == '?'):
+		return u, errMissingQueue()
+	case rest != "" && rest[0] != '?':
+		return u, errUnsupported("queue name", u.Queue, rest)
+	case rest != "":
+		if u.AppID, ok = strings.CutPrefix(rest, uriQuery); !ok || u.AppID == "" {
+			return u, &URIError{Code: URIBadQuery, Reason: "the query is not of the form " + uriQuery + "appId"}
+		}
+		if id, bad := span(u.AppID, "-_."); bad != "" {
+			return u, errUnsupported("application id", id, bad)
+		}
+	}
+	if len(u.Queue) > MaxQueueNameLength {
+		return u, &URIError{Code: URIQueueTooLong, Reason: fmt.Sprintf("the queue name is longer than %d bytes", MaxQueueNameLength)}
+	}
+	return u, nil
+}
+
+// span cuts s behind its leading letters, digits and characters of extra.
+func span(s, extra string) (part, rest string) {
+	for i := range len(s) {
+		c := s[i]
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(extra, c) >= 0 {
+			continue
+		}
+		return s[:i], s[i:]
+	}
+	return s, ""
+}
+
+func errMissingQueue() *URIError {
+	return &URIError{Code: URIMissingQueue, Reason: "the queue name is missing"}
+}
+
+func errUnsupported(part, good, bad string) *URIError {
+	r, _ := utf8.DecodeRuneInString(bad)
+	return &URIError{Code: URIUnsupportedChar, Reason: fmt.Sprintf("the %s may not have %q behind %q", part, r, good)}
 }
 
 // Canonical returns the URI without its application id: what names the queue.

@@ -122,12 +122,12 @@ var (
 	errBERDepth     = errors.New("BER: elements are nested too deep")
 )
 
-// berReader walks over the elements of an area. end is the area's length, or -1
-// where an end-of-contents closes it.
+// berReader walks over the elements of an area.
 type berReader struct {
-	b     []byte
-	depth int
-	open  bool // closed by end-of-contents, not by the end of b
+	b        []byte
+	depth    int
+	open     bool // closed by end-of-contents, not by the end of b
+	elements *int // that arrays may still have
 }
 
 // element is one tag with its contents. For indefinite length the contents reach
@@ -140,7 +140,8 @@ type element struct {
 }
 
 func decodeBER(body []byte, v reflect.Value) error {
-	r := berReader{b: body, depth: berMaxDepth}
+	elements := maxElements
+	r := berReader{b: body, depth: berMaxDepth, elements: &elements}
 	e, ok, err := r.next()
 	switch {
 	case err != nil:
@@ -182,7 +183,7 @@ func (r *berReader) next() (element, bool, error) {
 		if !e.constructed {
 			return element{}, false, errors.New("BER: primitive element of indefinite length")
 		}
-		e.contents = berReader{b: rest, depth: r.depth - 1, open: true}
+		e.contents = berReader{b: rest, depth: r.depth - 1, open: true, elements: r.elements}
 		return e, true, nil
 	}
 	n := int(length)
@@ -200,7 +201,7 @@ func (r *berReader) next() (element, bool, error) {
 	if n > len(rest) {
 		return element{}, false, errBERTruncated
 	}
-	e.contents = berReader{b: rest[:n], depth: r.depth - 1}
+	e.contents = berReader{b: rest[:n], depth: r.depth - 1, elements: r.elements}
 	r.b = rest[n:]
 	return e, true, nil
 }
@@ -334,6 +335,9 @@ func (e *element) elements(v reflect.Value) (berReader, error) {
 		}
 		if child.class != berUniversal || child.num != berSequence {
 			return r, errors.New("BER: array element that is no sequence")
+		}
+		if *r.elements--; *r.elements < 0 {
+			return r, errTooManyElements
 		}
 		item := reflect.New(v.Type().Elem()).Elem()
 		inner, err := child.decode(item)

@@ -58,6 +58,12 @@ func Decode(body []byte, e wire.Encoding, m Message) error {
 	return nil
 }
 
+// maxElements is how many elements all arrays of one message may have together:
+// many small ones in little data would take much memory.
+const maxElements = 1 << 16
+
+var errTooManyElements = fmt.Errorf("more than %d array elements", maxElements)
+
 // kind is how a value is written.
 type kind uint8
 

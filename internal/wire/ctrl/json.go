@@ -15,9 +15,11 @@ import (
 // optionals and empty arrays left out, "/" escaped.
 func appendJSON(dst []byte, v reflect.Value) []byte {
 	switch kindOf(v.Type()) {
-	case kindSequence, kindChoice:
-		dst = append(dst, '{')
-		dst = jsonMembers(dst, v)
+	case kindSequence:
+		dst = jsonMembers(append(dst, '{'), v)
+		return append(dst, '}')
+	case kindChoice:
+		dst = jsonSelection(append(dst, '{'), v)
 		return append(dst, '}')
 	case kindArray:
 		dst = append(dst, '[')
@@ -51,9 +53,7 @@ func jsonMembers(dst []byte, v reflect.Value) []byte {
 		f := &s.fields[i]
 		fv := v.Field(f.index)
 		if f.anonymous {
-			if schemaOf(fv.Type()).selection(fv) != nil {
-				dst = jsonMembers(jsonComma(dst), fv)
-			}
+			dst = jsonSelection(dst, fv)
 			continue
 		}
 		if f.optional {
@@ -65,10 +65,22 @@ func jsonMembers(dst []byte, v reflect.Value) []byte {
 		if kindOf(fv.Type()) == kindArray && fv.Len() == 0 {
 			continue
 		}
-		dst = jsonString(jsonComma(dst), f.name)
-		dst = appendJSON(append(dst, ':'), fv)
+		dst = jsonMember(dst, f.name, fv)
 	}
 	return dst
+}
+
+// jsonSelection writes the member of a choice that is set, if one is.
+func jsonSelection(dst []byte, v reflect.Value) []byte {
+	if f := schemaOf(v.Type()).selection(v); f != nil {
+		return jsonMember(dst, f.name, v.Field(f.index).Elem())
+	}
+	return dst
+}
+
+func jsonMember(dst []byte, name string, v reflect.Value) []byte {
+	dst = jsonString(jsonComma(dst), name)
+	return appendJSON(append(dst, ':'), v)
 }
 
 // jsonComma separates a member from the one before it.
@@ -108,29 +120,32 @@ func jsonString(dst []byte, s string) []byte {
 
 // decodeJSON reads the first value in body; what follows it is padding.
 func decodeJSON(body []byte, v reflect.Value) error {
-	d := json.NewDecoder(bytes.NewReader(body))
 	var raw json.RawMessage
-	if err := d.Decode(&raw); err != nil {
+	if err := json.NewDecoder(bytes.NewReader(body)).Decode(&raw); err != nil {
 		return fmt.Errorf("JSON: %w", err)
 	}
-	return jsonValue(raw, v)
+	r := jsonReader{elements: maxElements}
+	return r.value(raw, v)
 }
 
-func jsonValue(raw json.RawMessage, v reflect.Value) error {
+// jsonReader reads values; elements is how many array elements it may still make.
+type jsonReader struct{ elements int }
+
+var jsonNull = []byte("null")
+
+func (r *jsonReader) value(raw json.RawMessage, v reflect.Value) error {
 	switch kindOf(v.Type()) {
 	case kindSequence:
 		applyDefaults(v)
-		return jsonObject(raw, v)
+		return r.sequence(raw, v)
 	case kindChoice:
-		return jsonChoice(raw, v)
+		return r.choice(raw, v)
 	case kindArray:
-		return jsonArray(raw, v)
-	case kindBytes:
-		return jsonBytes(raw, v)
+		return r.array(raw, v)
 	case kindEnum:
 		return jsonEnum(raw, v)
 	default:
-		if bytes.Equal(raw, []byte("null")) {
+		if bytes.Equal(raw, jsonNull) {
 			return fmt.Errorf("JSON: null for %s", v.Type())
 		}
 		if err := json.Unmarshal(raw, v.Addr().Interface()); err != nil {
@@ -140,63 +155,78 @@ func jsonValue(raw json.RawMessage, v reflect.Value) error {
 	}
 }
 
-func jsonObject(raw json.RawMessage, v reflect.Value) error {
-	members, err := jsonMap(raw)
-	if err != nil {
-		return err
-	}
+func (r *jsonReader) sequence(raw json.RawMessage, v reflect.Value) error {
 	s := schemaOf(v.Type())
-	for name, value := range members {
+	return jsonObject(raw, func(name string, value json.RawMessage) error {
 		holder, f := v, s.byName(name)
 		if f == nil && s.choice != nil {
 			holder = v.Field(s.choice.index)
-			hs := schemaOf(holder.Type())
-			if f = hs.byName(name); f != nil && hs.selection(holder) != nil {
-				return errors.New("JSON: more than one selection in a choice")
-			}
+			f = schemaOf(holder.Type()).byName(name)
 		}
-		if f == nil || f.optional && bytes.Equal(value, []byte("null")) {
-			continue
+		switch {
+		case f == nil || f.optional && bytes.Equal(value, jsonNull):
+			return nil
+		case kindOf(holder.Type()) == kindChoice && schemaOf(holder.Type()).selection(holder) != nil:
+			return errors.New("JSON: more than one selection in a choice")
 		}
-		if err := jsonValue(value, f.target(holder)); err != nil {
+		return r.value(value, f.target(holder))
+	})
+}
+
+// choice reads an object that has the selection as its only member; an unknown one
+// leaves the choice unset.
+func (r *jsonReader) choice(raw json.RawMessage, v reflect.Value) error {
+	members := 0
+	err := jsonObject(raw, func(name string, value json.RawMessage) error {
+		members++
+		if f := schemaOf(v.Type()).byName(name); f != nil && members == 1 {
+			return r.value(value, f.target(v))
+		}
+		return nil
+	})
+	if err == nil && members != 1 {
+		return fmt.Errorf("JSON: a choice with %d members", members)
+	}
+	return err
+}
+
+// jsonObject calls read for each member of an object, in order.
+func jsonObject(raw json.RawMessage, read func(name string, value json.RawMessage) error) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return fmt.Errorf("JSON: %.20s is no object", raw)
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return fmt.Errorf("JSON: %w", err)
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return fmt.Errorf("JSON: %w", err)
+		}
+		if err := read(name.(string), value); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func jsonChoice(raw json.RawMessage, v reflect.Value) error {
-	members, err := jsonMap(raw)
-	if err != nil {
-		return err
+func (r *jsonReader) array(raw json.RawMessage, v reflect.Value) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if open, err := d.Token(); err != nil || open != json.Delim('[') {
+		return fmt.Errorf("JSON: %.20s is no array", raw)
 	}
-	if len(members) != 1 {
-		return fmt.Errorf("JSON: a choice with %d members", len(members))
-	}
-	for name, value := range members {
-		if f := schemaOf(v.Type()).byName(name); f != nil {
-			return jsonValue(value, f.target(v))
+	for d.More() {
+		if r.elements--; r.elements < 0 {
+			return errTooManyElements
 		}
-	}
-	return nil
-}
-
-func jsonMap(raw json.RawMessage) (map[string]json.RawMessage, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &members); err != nil || members == nil {
-		return nil, errors.Join(errors.New("JSON: no object"), err)
-	}
-	return members, nil
-}
-
-func jsonArray(raw json.RawMessage, v reflect.Value) error {
-	var items []json.RawMessage
-	if err := json.Unmarshal(raw, &items); err != nil {
-		return fmt.Errorf("JSON: %w", err)
-	}
-	for _, item := range items {
+		var item json.RawMessage
+		if err := d.Decode(&item); err != nil {
+			return fmt.Errorf("JSON: %w", err)
+		}
 		e := reflect.New(v.Type().Elem()).Elem()
-		if err := jsonValue(item, e); err != nil {
+		if err := r.value(item, e); err != nil {
 			return err
 		}
 		v.Set(reflect.Append(v, e))
@@ -204,23 +234,14 @@ func jsonArray(raw json.RawMessage, v reflect.Value) error {
 	return nil
 }
 
-func jsonBytes(raw json.RawMessage, v reflect.Value) error {
-	var data []byte
-	if err := json.Unmarshal(raw, &data); err != nil {
-		return fmt.Errorf("JSON: %w", err)
-	}
-	v.SetBytes(data)
-	return nil
-}
-
+// jsonEnum reads the name of an enumerator, or its number.
 func jsonEnum(raw json.RawMessage, v reflect.Value) error {
+	if n, err := strconv.ParseInt(string(raw), 10, 32); err == nil {
+		return setEnum(v, n)
+	}
 	var name string
 	if err := json.Unmarshal(raw, &name); err != nil {
-		n, err := strconv.ParseInt(string(raw), 10, 32)
-		if err != nil {
-			return fmt.Errorf("JSON: %s is no %s", raw, v.Type().Name())
-		}
-		return setEnum(v, n)
+		return fmt.Errorf("JSON: %.20s is no %s", raw, v.Type().Name())
 	}
 	for n, text := range v.Interface().(enum).names() {
 		if text == name {

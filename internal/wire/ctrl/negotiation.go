@@ -1,6 +1,9 @@
 package ctrl
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // NegotiationMessage is what the first CONTROL event of each side carries.
 type NegotiationMessage struct {
@@ -89,21 +92,17 @@ const (
 )
 
 // HasFeature tells whether a feature string "field:value,value;field:value" lists
-// value for field. A field with a colon and nothing behind it makes the whole
-// string unreadable, as it does for the official broker.
+// value for field. As for the official broker, the first entry of that field counts,
+// and an entry before it with a colon and nothing behind makes the rest unreadable.
 func HasFeature(features, field, value string) bool {
-	found := false
-	for part := range strings.SplitSeq(features, ";") {
-		name, values, colon := strings.Cut(part, ":")
+	for entry := range strings.SplitSeq(features, ";") {
+		name, values, colon := strings.Cut(entry, ":")
 		if colon && values == "" {
 			return false
 		}
-		if name != field {
-			continue
-		}
-		for v := range strings.SplitSeq(values, ",") {
-			found = found || v == value
+		if name == field {
+			return slices.Contains(strings.Split(values, ","), value)
 		}
 	}
-	return found
+	return false
 }
