@@ -69,14 +69,14 @@ func Inflate(data []byte, limit int) ([]byte, error) {
 		err = f.r.(zlib.Resetter).Reset(&f.in, nil)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: zlib: %w", ErrMalformed, err)
+		return nil, fmt.Errorf("%w: compressed data: %w", ErrMalformed, err)
 	}
 	// Growing from a guess keeps a small stream that claims much from taking memory.
 	out := bytes.NewBuffer(make([]byte, 0, min(limit, 4*len(data))+bytes.MinRead))
 	n, err := out.ReadFrom(io.LimitReader(f.r, int64(limit)+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%w: zlib: %w", ErrMalformed, err)
+		return nil, fmt.Errorf("%w: compressed data: %w", ErrMalformed, err)
 	case n > int64(limit):
 		return nil, malformed("compressed data inflates to more than %d bytes", limit)
 	}

@@ -235,8 +235,11 @@ func (e *element) skip() (berReader, error) {
 // decode reads the contents of e into v and returns the reader behind them.
 func (e *element) decode(v reflect.Value) (berReader, error) {
 	k := kindOf(v.Type())
-	if constructed := k <= kindArray; constructed != e.constructed {
-		return e.contents, fmt.Errorf("BER: %s as a primitive or constructed element", v.Type().Name())
+	switch constructed := k <= kindArray; {
+	case constructed && !e.constructed:
+		return e.contents, fmt.Errorf("BER: %s as a primitive element", v.Type().Name())
+	case !constructed && e.constructed:
+		return e.contents, fmt.Errorf("BER: %s as a constructed element", v.Type().Name())
 	}
 	switch k {
 	case kindSequence:

@@ -240,14 +240,13 @@ func jsonEnum(raw json.RawMessage, v reflect.Value) error {
 		return setEnum(v, n)
 	}
 	var name string
-	if err := json.Unmarshal(raw, &name); err != nil {
-		return fmt.Errorf("JSON: %.20s is no %s", raw, v.Type().Name())
-	}
-	for n, text := range v.Interface().(enum).names() {
-		if text == name {
-			v.SetInt(int64(n))
-			return nil
+	if err := json.Unmarshal(raw, &name); err == nil {
+		for n, text := range v.Interface().(enum).names() {
+			if text == name {
+				v.SetInt(int64(n))
+				return nil
+			}
 		}
 	}
-	return fmt.Errorf("JSON: %q is no %s", name, v.Type().Name())
+	return fmt.Errorf("JSON: %.40s is no %s", raw, v.Type().Name())
 }
