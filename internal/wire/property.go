@@ -110,8 +110,8 @@ func AppendProperties(dst []byte, props []Property, oldStyle bool) []byte {
 	if len(props) == 0 {
 		return dst
 	}
-	start := len(dst)
-	dst = appendPropertiesHeader(dst, PropertiesSize(props), len(props))
+	start, size := len(dst), PropertiesSize(props)
+	dst = appendPropertiesHeader(slices.Grow(dst, size), size, len(props))
 	offset := 0
 	for i := range props {
 		p := &props[i]
@@ -305,7 +305,7 @@ func (p *Properties) AppendOldStyle(dst []byte) []byte {
 	}
 	start := len(dst)
 	size := PaddedSize(propertiesHeaderSize + p.n*propertyHeaderSize + len(p.data))
-	dst = appendPropertiesHeader(dst, size, p.n)
+	dst = appendPropertiesHeader(slices.Grow(dst, size), size, p.n)
 	for r := range p.All {
 		dst = appendPropertyHeader(dst, r.Type, len(r.Value), len(r.Name))
 	}
