@@ -1,0 +1,194 @@
+// Package bmqtest runs an embedded BlazingMQ broker for tests, demos and
+// development.
+//
+//	func TestOrders(t *testing.T) {
+//		broker := bmqtest.Start(t)
+//		session, err := bmq.NewSession(ctx, onEvent, onMessage, bmq.WithBroker(broker.URI()))
+//		…
+//	}
+//
+// The broker speaks the protocol over real connections, so that clients in any
+// language can use it. It keeps everything in memory, is one process, and is no
+// broker for production.
+package bmqtest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bmq-go/bmq/internal/broker"
+)
+
+// TB is what Start needs of *testing.T, *testing.B and *testing.F.
+type TB interface {
+	Helper()
+	Cleanup(func())
+	Fatalf(format string, args ...any)
+	Logf(format string, args ...any)
+}
+
+// Broker is a running broker. Its methods may be called from any goroutine.
+type Broker struct {
+	core    *broker.Broker
+	listen  string
+	network *broker.MemoryNetwork // nil: TCP
+
+	mu      sync.Mutex // of starting and stopping
+	address string     // where it listens, kept for a restart
+	running bool
+}
+
+// stopTimeout is how long Start's cleanup waits for clients to read what they were
+// sent.
+const stopTimeout = 5 * time.Second
+
+// Start runs a broker until the test ends. A test fails at once if there can be
+// none.
+func Start(t TB, opts ...Option) *Broker {
+	t.Helper()
+	b, err := New(opts...)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		defer cancel()
+		if err := b.Stop(ctx); err != nil {
+			t.Logf("the broker did not stop in time: %v", err)
+		}
+	})
+	return b
+}
+
+// New runs a broker until Stop or Kill.
+func New(opts ...Option) (*Broker, error) {
+	o := options{listen: "127.0.0.1:0"}
+	for _, opt := range opts {
+		if err := opt(&o); err != nil {
+			return nil, err
+		}
+	}
+	core, err := broker.New(o.config)
+	if err != nil {
+		return nil, err
+	}
+	b := &Broker{core: core, listen: o.listen}
+	if o.memory {
+		b.network = &broker.MemoryNetwork{}
+	}
+	if err := b.serve(); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// serve starts to listen, on the same port as before if there was one.
+func (b *Broker) serve() error {
+	l, err := b.newListener()
+	if err != nil {
+		return err
+	}
+	if err := b.core.Serve(l); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	b.address, b.running = l.Addr().String(), true
+	return nil
+}
+
+func (b *Broker) newListener() (net.Listener, error) {
+	if b.network != nil {
+		return b.network.Listen()
+	}
+	address := b.listen
+	if b.address != "" {
+		address = b.address
+	}
+	return net.Listen("tcp", address)
+}
+
+// memoryURI is the URI of a broker on a memory network: well formed, and nothing
+// that could be dialed by accident.
+const memoryURI = "tcp://bmqtest.invalid:30114"
+
+// URI returns what clients connect to: tcp://host:port.
+func (b *Broker) URI() string {
+	if b.network != nil {
+		return memoryURI
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return "tcp://" + strings.Replace(b.address, "[::]", "localhost", 1)
+}
+
+// DialContext connects to the broker, whatever the address. It has the form that
+// custom dialers have, and is the only way to a broker with WithInMemoryNetwork.
+func (b *Broker) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
+	if b.network != nil {
+		return b.network.DialContext(ctx)
+	}
+	b.mu.Lock()
+	address := b.address
+	b.mu.Unlock()
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", address)
+}
+
+// Stop shuts the broker down gracefully: no new connections, what is ready is
+// written, then all connections are closed. When ctx ends it waits no longer for
+// clients to read. The broker can be restarted.
+func (b *Broker) Stop(ctx context.Context) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.running = false
+	return b.core.Stop(ctx)
+}
+
+// Kill drops all connections and stops listening, as the death of a broker's
+// process would. The broker can be restarted.
+func (b *Broker) Kill() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.running = false
+	b.core.Kill()
+}
+
+// Keep says which messages survive a restart.
+type Keep = broker.Keep
+
+const (
+	// KeepPersistent keeps the messages of persistent domains only (bmq.test.mmap.*),
+	// as the official broker does.
+	KeepPersistent = broker.KeepPersistent
+	// KeepAll keeps all messages.
+	KeepAll = broker.KeepAll
+	// KeepNone keeps no message.
+	KeepNone = broker.KeepNone
+)
+
+// Restart starts the broker again, on the same port, after Stop or Kill; a broker
+// that runs is stopped first. Messages that were delivered and not confirmed are
+// delivered again, as if for the first time: a restarted broker does not know.
+func (b *Broker) Restart(ctx context.Context, keep Keep) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.running {
+		b.running = false
+		if err := b.core.Stop(ctx); err != nil {
+			return err
+		}
+	}
+	b.core.Forget(keep)
+	return b.serve()
+}
+
+// Advance moves the broker's clock forward: messages expire, pauses end. The time
+// of clients is their own.
+func (b *Broker) Advance(d time.Duration) { b.core.Clock().Advance(d) }
+
+// Admin runs a command of the official broker's administration, HELP for instance,
+// and returns what it prints.
+func (b *Broker) Admin(command string) string { return b.core.Admin(command) }

@@ -1,0 +1,205 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bmq-go/bmq/internal/framing"
+	"github.com/bmq-go/bmq/internal/wire"
+)
+
+const (
+	// maxEvent is how much of one event is taken from a client, in bytes: more than
+	// any SDK builds. Before negotiation, maxInitialEvent has to do.
+	maxEvent        = 128 << 20
+	maxInitialEvent = 1 << 20
+	// initialTimeout is how long negotiation may take.
+	initialTimeout = 3 * time.Minute
+	// flushTimeout is how long a client that is done sending may take to read what
+	// it was sent.
+	flushTimeout = 5 * time.Second
+)
+
+// conn is one connection. Its reader goroutine owns everything that has no lock.
+type conn struct {
+	broker *Broker
+	id     int
+	peer   string
+	net    net.Conn
+	out    *output
+
+	session   *session // after negotiation of a client
+	admin     *admin   // after negotiation of an administrator
+	identity  identity
+	received  atomic.Bool // something came since the last heartbeat tick
+	heartbeat *heartbeat
+	deadline  *Timer
+
+	closing sync.Once
+	done    chan struct{} // closed when all is cleaned up
+}
+
+// serve runs the connection to its end.
+func (c *conn) serve() {
+	defer close(c.done)
+	c.deadline = c.broker.clock.AfterFunc(initialTimeout, c.close)
+	writer := make(chan struct{})
+	go func() {
+		defer close(writer)
+		if err := c.out.run(c.write, c.drained); err != nil {
+			c.log(slog.LevelInfo, "writing failed", slog.Any("reason", err))
+		}
+		c.close()
+	}()
+	err := c.read()
+	if !c.broker.stopping() {
+		c.log(slog.LevelInfo, "connection ended", slog.Any("reason", err))
+	}
+	c.deadline.Stop()
+	c.heartbeat.stop()
+	if c.session != nil {
+		c.session.drop(!c.broker.stopping())
+	}
+	_ = c.net.SetWriteDeadline(time.Now().Add(flushTimeout))
+	c.out.finish()
+	<-writer
+	c.broker.forget(c)
+}
+
+var errEnd = errors.New("the connection is to be closed")
+
+// read takes events from the connection until it ends.
+func (c *conn) read() error {
+	src := &meter{src: c.net, limit: maxInitialEvent}
+	r := framing.NewReader(src, math.MaxInt32)
+	for {
+		frame, err := r.Next()
+		if err != nil {
+			if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			return err
+		}
+		c.received.Store(true)
+		if err := c.event(frame); err != nil {
+			return err
+		}
+		c.out.waitForReader()
+		src.count = 0
+		if c.negotiated() {
+			src.limit = maxEvent
+		}
+	}
+}
+
+// meter ends a stream that brings too much at once. Like the official broker it
+// does not mind what a header claims, only what is sent.
+type meter struct {
+	src          io.Reader
+	count, limit int
+}
+
+func (m *meter) Read(b []byte) (int, error) {
+	if m.count > m.limit {
+		return 0, fmt.Errorf("an event has more than %d bytes", m.limit)
+	}
+	n, err := m.src.Read(b)
+	m.count += n
+	return n, err
+}
+
+// event handles one event. An error ends the connection.
+func (c *conn) event(frame []byte) error {
+	ev, err := wire.ParseEvent(frame)
+	switch {
+	case err != nil && !c.negotiated():
+		return err
+	case err != nil:
+		c.log(slog.LevelWarn, "an event was dropped", slog.Any("reason", err))
+		return nil
+	case !c.negotiated():
+		return c.initialEvent(ev)
+	}
+	switch ev.Type {
+	case wire.EventHeartbeatReq:
+		c.out.raw(wire.HeartbeatRsp)
+	case wire.EventHeartbeatRsp:
+	case wire.EventAuthentication:
+		return c.reauthenticate(ev)
+	default:
+		if c.admin != nil {
+			c.admin.event(ev)
+		} else {
+			c.session.event(ev)
+		}
+	}
+	return nil
+}
+
+// event handles an event of a client.
+func (s *session) event(ev wire.Event) {
+	switch {
+	case ev.Type == wire.EventControl:
+		s.control(ev.Body, ev.Encoding)
+	case s.disconnected:
+		s.log(slog.LevelWarn, "an event after disconnect was dropped", slog.String("type", ev.Type.String()))
+	case ev.Type == wire.EventPut:
+		s.putEvent(ev.Body)
+	case ev.Type == wire.EventConfirm:
+		s.confirmEvent(ev.Body)
+	default:
+		s.log(slog.LevelWarn, "an event was dropped: clients do not send such", slog.String("type", ev.Type.String()))
+	}
+}
+
+func (c *conn) negotiated() bool { return c.session != nil || c.admin != nil }
+
+// write is called by the writer goroutine.
+func (c *conn) write(b *batch) error {
+	buffers := b.buffers()
+	_, err := buffers.WriteTo(c.net)
+	return err
+}
+
+// drained resumes delivery to a client that was too slow for a while.
+func (c *conn) drained() {
+	if c.session == nil {
+		return
+	}
+	for _, h := range c.session.list() {
+		h.queue.lock()
+		for _, st := range h.streams {
+			if st.app != nil && !h.queue.closed {
+				st.app.deliver()
+			}
+		}
+		h.queue.unlock()
+	}
+}
+
+// close ends the connection now; what is not written is lost.
+func (c *conn) close() {
+	c.closing.Do(func() {
+		c.out.close()
+		_ = c.net.Close()
+	})
+}
+
+func (c *conn) log(level slog.Level, msg string, args ...any) {
+	name := c.peer
+	if c.session != nil {
+		name = c.session.name
+	}
+	c.broker.logFor(level, name, msg, args...)
+}
+
+// finish closes the connection once all that is ready was written. The goroutine
+// that reads ends at the same time.
+func (c *conn) finish() { c.out.finish() }

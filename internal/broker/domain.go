@@ -1,0 +1,78 @@
+package broker
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/bmq-go/bmq/internal/wire"
+	"github.com/bmq-go/bmq/internal/wire/ctrl"
+)
+
+// domain is a set of queues with one configuration.
+type domain struct {
+	broker *Broker
+	name   string
+	conf   atomic.Pointer[Domain]
+	usage  usage
+
+	mu     sync.Mutex
+	queues map[string]*queue // by name
+}
+
+// usage counts what is stored. A limit is checked before a message is added, so
+// that each is exceeded by at most one message.
+type usage struct{ messages, bytes atomic.Int64 }
+
+func (u *usage) add(messages, bytes int64) {
+	u.messages.Add(messages)
+	u.bytes.Add(bytes)
+}
+
+// over tells which of the limits is exceeded, if one is.
+func over(messages, bytes, maxMessages, maxBytes int64) wire.AckStatus {
+	switch {
+	case maxMessages > 0 && messages > maxMessages:
+		return wire.AckLimitMessages
+	case maxBytes > 0 && bytes > maxBytes:
+		return wire.AckLimitBytes
+	}
+	return wire.AckSuccess
+}
+
+func newDomain(b *Broker, config Domain) *domain {
+	d := &domain{broker: b, name: config.Name, queues: make(map[string]*queue)}
+	d.conf.Store(&config)
+	return d
+}
+
+func (d *domain) config() *Domain { return d.conf.Load() }
+
+// open returns the queue with a URI, made if there is none.
+func (d *domain) open(uri wire.URI) (*queue, *ctrl.Status) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if q := d.queues[uri.Queue]; q != nil {
+		return q, nil
+	}
+	if limit := d.config().MaxQueues; limit > 0 && len(d.queues) >= limit {
+		return nil, status(ctrl.StatusRefused, codeLimit, "maximum number of queues reached")
+	}
+	q := newQueue(d, uri)
+	q.idleSince = d.broker.now()
+	d.queues[uri.Queue] = q
+	return q, nil
+}
+
+// list returns the queues, sorted by name.
+func (d *domain) list() []*queue {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	list := make([]*queue, 0, len(d.queues))
+	for _, q := range d.queues {
+		list = append(list, q)
+	}
+	slices.SortFunc(list, func(a, b *queue) int { return strings.Compare(a.name, b.name) })
+	return list
+}
