@@ -1,0 +1,107 @@
+package bmq
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/bmq-go/bmq/internal/engine"
+	"github.com/bmq-go/bmq/sessionevents"
+)
+
+// OnSessionEvent takes what happens to the session and its queues. It is called on a
+// goroutine of the session; see Session for what it may do.
+type OnSessionEvent func(sessionevents.SessionEvent)
+
+// delivery is what one message comes to. Those of a network event are made together.
+type delivery struct {
+	message Message
+	handle  MessageHandle
+}
+
+// deliver runs the application's handlers for one item.
+func (c *core) deliver(it item) {
+	defer it.release()
+	switch {
+	case it.messages != nil:
+		c.deliverMessages(it.messages.Messages)
+	case it.acks != nil:
+		c.deliverAcks(it.acks.Acks)
+	default:
+		c.deliverEvent(it.event)
+	}
+}
+
+func (c *core) deliverEvent(event sessionevents.SessionEvent) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.log.Error("the handler of session events panicked", "event", event, "panic", r, "stack", string(debug.Stack()))
+		}
+	}()
+	c.onSessionEvent(event)
+}
+
+// deliverMessages converts the whole event first, as Python does, so that what is
+// wrong with its properties is reported ahead of its messages.
+func (c *core) deliverMessages(messages []engine.Message) {
+	if c.onMessage == nil {
+		c.deliverEvent(sessionevents.NewInterfaceError("Messages received but no callback configured"))
+		return
+	}
+	deliveries := make([]delivery, len(messages))
+	for i := range messages {
+		c.convert(&deliveries[i], &messages[i])
+	}
+	for i := range deliveries {
+		c.deliverMessage(&deliveries[i])
+	}
+}
+
+func (c *core) convert(d *delivery, m *engine.Message) {
+	q := m.Owner.(*queue)
+	d.message = Message{Data: m.Data, GUID: MessageGUID(m.GUID), QueueURI: q.uri, subscription: m.Handle}
+	d.handle = MessageHandle{core: c, queue: q, guid: MessageGUID(m.GUID)}
+	if m.PropertiesErr != nil {
+		c.deliverEvent(sessionevents.NewInterfaceError(fmt.Sprintf(
+			"Failed to load properties from an incoming message: %v: %v", &d.message, m.PropertiesErr)))
+	}
+	if m.Properties.Len() > 0 {
+		d.message.properties = &receivedProperties{area: m.Properties}
+		if text := d.message.properties.check(); text != "" {
+			c.deliverEvent(sessionevents.NewInterfaceError(text))
+		}
+	}
+}
+
+func (c *core) deliverMessage(d *delivery) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.panicked("message", &d.message, r)
+		}
+	}()
+	c.onMessage(&d.message, &d.handle)
+}
+
+func (c *core) deliverAcks(acks []engine.Ack) {
+	answers := make([]Ack, len(acks))
+	for i := range acks {
+		a := &answers[i]
+		a.set(acks[i].Owner.(*queue).uri, acks[i].Status, acks[i].GUID)
+		c.deliverAck(acks[i].Cookie.(OnAck), a)
+	}
+}
+
+func (c *core) deliverAck(onAck OnAck, a *Ack) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.panicked("ack", a, r)
+		}
+	}()
+	onAck(a)
+}
+
+// panicked reports a panic of a handler: in the log with its stack, and by an event.
+func (c *core) panicked(handler string, what fmt.Stringer, r any) {
+	text := fmt.Sprintf("the %s handler panicked at %v: %v", handler, what, r)
+	c.log.Error(text, "stack", string(debug.Stack()))
+	c.deliverEvent(sessionevents.New(sessionevents.TypeHandlerPanicked, "", int(engine.Unknown), text))
+}

@@ -1,0 +1,94 @@
+package portable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/bmq-go/bmq/internal/wire"
+	"github.com/bmq-go/bmq/internal/wire/ctrl"
+)
+
+// reauthenticationMargin is how long before the end of a credential's lifetime it is
+// presented again, where a tenth of the lifetime is less.
+const reauthenticationMargin = 5 * time.Second
+
+func (s *Session) credential(ctx context.Context) (*ctrl.AuthenticationMessage, error) {
+	credential, err := s.cfg.Credentials(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("authentication: the credential provider failed: %w", err)
+	}
+	req := &ctrl.AuthenticationRequest{Mechanism: credential.Mechanism}
+	if credential.Data != nil {
+		req.Data = &credential.Data
+	}
+	return &ctrl.AuthenticationMessage{Request: req}, nil
+}
+
+// authenticate is the first thing on a connection, where there are credentials.
+func (s *Session) authenticate(ctx context.Context, c *connection) error {
+	msg, err := s.credential(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.send(msg); err != nil {
+		return fmt.Errorf("authentication: %w", err)
+	}
+	var answer ctrl.AuthenticationMessage
+	if err := c.receive(wire.EventAuthentication, &answer); err != nil {
+		return fmt.Errorf("authentication: %w", err)
+	}
+	return c.authenticated(&answer)
+}
+
+func (c *connection) authenticated(m *ctrl.AuthenticationMessage) error {
+	if m.Response == nil {
+		return errors.New("authentication: the broker's answer is no authenticationResponse")
+	}
+	if st := m.Response.Status; st.Category != ctrl.StatusSuccess {
+		return fmt.Errorf("authentication: the broker refused the credential: %v (%d): %s", st.Category, st.Code, st.Message)
+	}
+	c.credentialLifetime = 0
+	if ms := m.Response.LifetimeMs; ms != nil && *ms > 0 {
+		const limit = uint64(1<<63-1) / uint64(time.Millisecond)
+		c.credentialLifetime = time.Duration(min(*ms, limit)) * time.Millisecond
+	}
+	return nil
+}
+
+// scheduleReauthentication presents a credential again before the present one's
+// lifetime ends. It is called by the goroutine that reads.
+func (s *Session) scheduleReauthentication(c *connection) {
+	if c.credentialLifetime == 0 {
+		return
+	}
+	wait := min(c.credentialLifetime*9/10, c.credentialLifetime-reauthenticationMargin)
+	c.reauthentication = time.AfterFunc(max(wait, 0), func() {
+		select {
+		case <-c.closed:
+			return
+		default:
+		}
+		msg, err := s.credential(s.ctx)
+		if err != nil {
+			c.close(err)
+			return
+		}
+		s.out.controlOn(c, ctrl.AppendEvent(nil, wire.EncodingBER, msg))
+	})
+}
+
+// onAuthentication takes the broker's answer to a credential that was presented again.
+func (s *Session) onAuthentication(c *connection, body []byte, e wire.Encoding) {
+	var msg ctrl.AuthenticationMessage
+	err := ctrl.Decode(body, e, &msg)
+	if err == nil {
+		err = c.authenticated(&msg)
+	}
+	if err != nil {
+		c.close(err)
+		return
+	}
+	s.scheduleReauthentication(c)
+}

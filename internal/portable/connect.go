@@ -1,0 +1,153 @@
+package portable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/bmq-go/bmq/internal/framing"
+	"github.com/bmq-go/bmq/internal/wire"
+	"github.com/bmq-go/bmq/internal/wire/ctrl"
+)
+
+// features is what this client can do: it reads control messages in either encoding
+// and messages with properties of the new style.
+const features = ctrl.FeatureEncoding + ":BER,JSON;" + ctrl.FeatureProperties + ":" + ctrl.FeaturePropertiesEx
+
+// connect makes one attempt: dial, authenticate, negotiate.
+func (s *Session) connect(ctx context.Context) (*connection, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.ConnectTimeout)
+	defer cancel()
+	conn, err := s.cfg.Dial(ctx, "tcp", s.address)
+	if err != nil {
+		return nil, err
+	}
+	c := newConnection(conn, &s.stats)
+	stop := context.AfterFunc(ctx, func() { c.close(ctx.Err()) })
+	err = s.negotiate(ctx, c)
+	if !stop() {
+		err = errors.Join(err, ctx.Err()) // c is closed, or about to be
+	}
+	if err != nil {
+		c.close(err)
+		return nil, err
+	}
+	return c, nil
+}
+
+func (s *Session) negotiate(ctx context.Context, c *connection) error {
+	if s.cfg.Credentials != nil {
+		if err := s.authenticate(ctx, c); err != nil {
+			return err
+		}
+	}
+	if err := c.send(&ctrl.NegotiationMessage{ClientIdentity: s.identity()}); err != nil {
+		return fmt.Errorf("negotiation: %w", err)
+	}
+	var msg ctrl.NegotiationMessage
+	if err := c.receive(wire.EventControl, &msg); err != nil {
+		return fmt.Errorf("negotiation: %w", err)
+	}
+	resp := msg.BrokerResponse
+	if resp == nil {
+		return errors.New("negotiation: the broker's answer is no brokerResponse")
+	}
+	if resp.Result.Category != ctrl.StatusSuccess {
+		return fmt.Errorf("the broker refused the session: %v (%d): %s", resp.Result.Category, resp.Result.Code, resp.Result.Message)
+	}
+	if resp.IsDeprecatedSDK {
+		s.log.Warn("the broker calls this version of the client deprecated", "broker", s.cfg.BrokerURI)
+	}
+	broker := resp.BrokerIdentity.Features
+	c.propertiesEx = ctrl.HasFeature(broker, ctrl.FeatureProperties, ctrl.FeaturePropertiesEx)
+	c.configureStream = ctrl.HasFeature(broker, ctrl.FeatureSubscriptions, ctrl.FeatureConfigureStream)
+	c.heartbeatInterval = time.Duration(resp.HeartbeatIntervalMs) * time.Millisecond
+	c.maxMissedHeartbeats = int(resp.MaxMissedHeartbeats)
+	return nil
+}
+
+// identity is what this session says of itself. The protocol knows no Go: the
+// language is given as C++, like all SDKs but Java's do, and the user agent tells.
+func (s *Session) identity() *ctrl.ClientIdentity {
+	return &ctrl.ClientIdentity{
+		ProtocolVersion: ctrl.ProtocolVersion,
+		SDKVersion:      ctrl.UnreleasedVersion,
+		ClientType:      ctrl.ClientTCPClient,
+		ProcessName:     s.cfg.ProcessName,
+		PID:             int32(os.Getpid()),
+		SessionID:       s.id,
+		Features:        features,
+		ClusterNodeID:   -1,
+		SDKLanguage:     ctrl.LanguageCPP,
+		GUIDInfo: ctrl.GUIDInfo{
+			ClientID:             s.out.guids.ClientID(),
+			NanoSecondsFromEpoch: s.out.guids.Epoch().UnixNano(),
+		},
+		UserAgent: s.cfg.UserAgent,
+	}
+}
+
+// connection is one negotiated connection, or one that is being negotiated.
+type connection struct {
+	net.Conn
+	reader              *framing.Reader
+	stats               *counters
+	propertiesEx        bool // the broker knows properties of the new style
+	configureStream     bool // the broker knows configureStream
+	heartbeatInterval   time.Duration
+	maxMissedHeartbeats int
+	credentialLifetime  time.Duration // 0: no end
+	reauthentication    *time.Timer   // nil: none
+
+	once   sync.Once
+	closed chan struct{}
+	cause  error // why it was closed; set before closed is closed
+}
+
+func newConnection(conn net.Conn, stats *counters) *connection {
+	c := &connection{Conn: conn, stats: stats, closed: make(chan struct{})}
+	c.reader = framing.NewReader(c, wire.MaxEventSize)
+	return c
+}
+
+// Read counts what the reader reads.
+func (c *connection) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.stats.bytesIn.Add(uint64(n))
+	return n, err
+}
+
+// close closes the connection, for the reason that the first call gives.
+func (c *connection) close(cause error) {
+	c.once.Do(func() {
+		c.cause = cause
+		close(c.closed)
+		_ = c.Conn.Close()
+	})
+}
+
+// send writes a message while nobody else does.
+func (c *connection) send(m ctrl.Message) error {
+	_, err := c.Write(ctrl.AppendEvent(nil, wire.EncodingBER, m))
+	return err
+}
+
+// receive reads the next event, which has to be a control message of the given kind.
+func (c *connection) receive(typ wire.EventType, m ctrl.Message) error {
+	frame, err := c.reader.Next()
+	if err != nil {
+		return fmt.Errorf("the broker closed the connection: %w", err)
+	}
+	ev, err := wire.ParseEvent(frame)
+	if err != nil {
+		return err
+	}
+	if ev.Type != typ {
+		return fmt.Errorf("got an event of type %v in place of %v", ev.Type, typ)
+	}
+	return ctrl.Decode(ev.Body, ev.Encoding, m)
+}

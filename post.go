@@ -1,0 +1,113 @@
+package bmq
+
+import (
+	"context"
+
+	"github.com/bmq-go/bmq/internal/engine"
+	"github.com/bmq-go/bmq/internal/wire"
+)
+
+// PostOption is an option of Session.Post.
+type PostOption struct {
+	onAck       OnAck
+	properties  PropertyValueDict
+	overrides   PropertyTypeDict
+	compression Optional[CompressionAlgorithmType]
+}
+
+// WithOnAck asks for an ack and has fn called with it, exactly once for each post
+// that was accepted. A post without it is sent once and forgotten: it is not
+// repeated after the connection was lost, and nobody learns whether the broker took
+// it.
+func WithOnAck(fn OnAck) PostOption { return PostOption{onAck: fn} }
+
+// WithProperties gives the message properties. The map is read during the call
+// only.
+func WithProperties(p PropertyValueDict) PostOption { return PostOption{properties: p} }
+
+// WithPropertyTypeOverrides says of which type properties are, where that should be
+// another one than their values' default. Each has to be in WithProperties.
+func WithPropertyTypeOverrides(t PropertyTypeDict) PostOption { return PostOption{overrides: t} }
+
+// WithCompression compresses this message otherwise than its session does.
+func WithCompression(a CompressionAlgorithmType) PostOption {
+	return PostOption{compression: Some(a)}
+}
+
+// merge adds to o what other has.
+func (o *PostOption) merge(other *PostOption) {
+	if other.onAck != nil {
+		o.onAck = other.onAck
+	}
+	if other.properties != nil {
+		o.properties = other.properties
+	}
+	if other.overrides != nil {
+		o.overrides = other.overrides
+	}
+	if other.compression.IsSet() {
+		o.compression = other.compression
+	}
+}
+
+// Post sends a message to a queue that is open for writing. It returns when the
+// message is copied; the broker's answer comes by WithOnAck. Messages that are
+// posted in quick succession travel together. While the connection is down they
+// are kept and sent after the reconnection.
+//
+// message has 1 byte to 64 MiB: ErrPayloadEmpty, ErrPayloadTooBig. Post waits for
+// room when too much is on its way already, see WithChannelHighWatermark and
+// WithMaxPendingBytes: until ctx ends, or for the channel write timeout, which gives
+// ErrBWLimit. After an error the message was not sent and no ack will come.
+func (s *Session) Post(ctx context.Context, queueURI string, message []byte, opts ...PostOption) error {
+	var o PostOption
+	for i := range opts {
+		o.merge(&opts[i])
+	}
+	return s.core.post(ctx, queueURI, message, &o)
+}
+
+func (c *core) post(ctx context.Context, uri string, message []byte, o *PostOption) error {
+	put := engine.Put{Payload: message, Compression: wire.Compression(o.compression.Or(c.compression)), WantAck: o.onAck != nil}
+	if o.onAck != nil {
+		put.Cookie = o.onAck
+	}
+	if err := o.compression.Or(c.compression).validate(); err != nil {
+		return err
+	}
+	if len(o.properties) > 0 || len(o.overrides) > 0 {
+		list := propertyLists.Get().(*[]wire.Property)
+		defer freePropertyList(list)
+		var err error
+		if *list, err = encodeProperties(*list, o.properties, o.overrides); err != nil {
+			return err
+		}
+		put.Properties = *list
+	}
+	q, err := c.opened(opPost, uri)
+	if err != nil {
+		return err
+	}
+	switch {
+	case q.closing.Load():
+		return packError(uri, engine.PackQueueInvalid)
+	case !q.write:
+		return packError(uri, engine.PackQueueReadOnly)
+	case len(message) == 0:
+		return packError(uri, engine.PackPayloadEmpty)
+	}
+	if err := ctx.Err(); err != nil {
+		return contextError(opPost, uri, err)
+	}
+	if st := q.engine.Post(ctx, put); !st.OK() {
+		if st.Code == engine.Canceled && ctx.Err() != nil {
+			return contextError(opPost, uri, ctx.Err())
+		}
+		return statusError(opPost, uri, st)
+	}
+	return nil
+}
+
+func packError(uri string, code engine.Code) error {
+	return statusError(opPost, uri, engine.Status{Code: code, Packing: true})
+}
