@@ -22,6 +22,14 @@ type Engine interface {
 	Start(ctx context.Context) Status
 	// OpenQueue opens a queue and answers once.
 	OpenQueue(req OpenRequest, done func(Queue, Status))
+	// PostBatch posts in order until one fails, which its status is about. It answers
+	// how many messages were taken over. The queues are this engine's.
+	PostBatch(ctx context.Context, posts []QueuedPut) (int, Status)
+	// Flush waits until all posts so far are answered or, where nobody waits for an
+	// answer, written. It ends with ctx, or with the session.
+	Flush(ctx context.Context) Status
+	// Ping asks the broker for a sign of life and waits for it.
+	Ping(ctx context.Context) Status
 	// SetHostHealth says whether the host is healthy.
 	SetHostHealth(healthy bool)
 	// Stop takes the session down and returns when no callback will come any more.
@@ -95,6 +103,12 @@ type Put struct {
 	Cookie      any // comes back with the ack
 }
 
+// QueuedPut is a message with the queue that it is for.
+type QueuedPut struct {
+	Queue Queue
+	Put   Put
+}
+
 // Message is a message from the broker.
 type Message struct {
 	Owner         any // of OpenRequest
@@ -122,6 +136,7 @@ type SessionEvent struct {
 
 // Stats are counters since the start of the session, and present levels.
 type Stats struct {
+	Connected        bool   // and the state restored
 	Connects         uint64 // connections that were negotiated
 	BytesIn          uint64
 	BytesOut         uint64

@@ -55,6 +55,7 @@ func (s *Session) read(c *connection, h *heartbeat) error {
 		case wire.EventHeartbeatReq:
 			s.out.controlOn(c, wire.HeartbeatRsp)
 		case wire.EventHeartbeatRsp:
+			s.ponged()
 		default:
 			s.log.Error("ignored an event of a type that is not for clients", "type", ev.Type)
 		}

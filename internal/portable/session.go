@@ -42,6 +42,8 @@ type Session struct {
 	lastErr  error
 	expiry   *time.Timer
 	health   hostHealth
+	pings    []chan struct{} // closed by the next sign of life
+	dump     *time.Timer     // of the counters; nil: never
 
 	routes routes
 	out    outbox
@@ -127,6 +129,9 @@ func (s *Session) run() {
 		s.mu.Unlock()
 		pause.wait(s.ctx)
 	}
+	if s.cfg.StatsDumpInterval > 0 && s.stats.connects.Load() > 0 {
+		s.logStats()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.step(inEnded, engine.Status{})
@@ -151,6 +156,7 @@ func (s *Session) connected(engine.Status) {
 	s.event(eventConnected, nil, engine.Status{})
 	s.restored = true
 	s.out.resume()
+	s.scheduleDump()
 	close(s.up)
 }
 
@@ -258,6 +264,7 @@ func (s *Session) settle() {
 	if s.expiry != nil {
 		s.expiry.Stop()
 	}
+	s.stopDump()
 	s.out.close()
 	requests := s.requests
 	s.requests = make(map[int32]*request)
@@ -339,6 +346,9 @@ func (s *Session) Stats() engine.Stats {
 		Connects: s.stats.connects.Load(), BytesIn: s.stats.bytesIn.Load(), EventsIn: s.stats.eventsIn.Load(),
 		MessagesReceived: s.stats.received.Load(), Acks: s.stats.acks.Load(), Nacks: s.stats.nacks.Load(),
 	}
+	s.mu.Lock()
+	st.Connected = s.state == stateStarted && s.restored
+	s.mu.Unlock()
 	s.out.addStats(&st)
 	return st
 }

@@ -1,0 +1,43 @@
+package portable
+
+import (
+	"context"
+
+	"github.com/bmq-go/bmq/internal/engine"
+)
+
+// Flush implements engine.Engine.
+func (s *Session) Flush(ctx context.Context) engine.Status {
+	o := &s.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	last := o.pending.next
+	for o.pending.first < last {
+		if o.room == nil {
+			o.room = make(chan struct{}) // closed whenever posts are answered or forgotten
+		}
+		room := o.room
+		o.mu.Unlock()
+		var err error
+		select {
+		case <-room:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		o.mu.Lock()
+		if err != nil {
+			return engine.Status{Code: engine.Canceled, Err: err}
+		}
+	}
+	return engine.Status{}
+}
+
+// PostBatch implements engine.Engine.
+func (s *Session) PostBatch(ctx context.Context, posts []engine.QueuedPut) (int, engine.Status) {
+	for i := range posts {
+		if st := s.out.post(ctx, posts[i].Queue.(*queue), &posts[i].Put); !st.OK() {
+			return i, st
+		}
+	}
+	return len(posts), engine.Status{}
+}

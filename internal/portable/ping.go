@@ -1,0 +1,41 @@
+package portable
+
+import (
+	"context"
+
+	"github.com/bmq-go/bmq/internal/engine"
+	"github.com/bmq-go/bmq/internal/wire"
+)
+
+// Ping implements engine.Engine: it sends a heartbeat request, which brokers answer
+// at once.
+func (s *Session) Ping(ctx context.Context) engine.Status {
+	s.mu.Lock()
+	if s.state != stateStarted {
+		s.mu.Unlock()
+		return engine.Status{Code: engine.NotConnected, Text: "Not connected", Err: s.lastErr}
+	}
+	pong := make(chan struct{})
+	s.pings = append(s.pings, pong)
+	conn := s.conn
+	s.out.controlOn(conn, wire.HeartbeatReq)
+	s.mu.Unlock()
+	select {
+	case <-pong:
+		return engine.Status{}
+	case <-conn.closed:
+		return engine.Status{Code: engine.NotConnected, Text: "the connection was lost", Err: conn.cause}
+	case <-ctx.Done():
+		return engine.Status{Code: engine.Canceled, Err: ctx.Err()}
+	}
+}
+
+// ponged takes the broker's sign of life.
+func (s *Session) ponged() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, pong := range s.pings {
+		close(pong)
+	}
+	s.pings = nil
+}
