@@ -33,6 +33,7 @@ type Broker struct {
 	conns     map[*conn]struct{}
 	lastConn  int
 	lastGUIDs int
+	faults    faults
 	down      atomic.Bool // stopping or stopped: no client is to blame for its end
 }
 
@@ -109,7 +110,8 @@ func (b *Broker) start(nc net.Conn) {
 	}
 	b.lastConn++
 	c := &conn{
-		broker: b, id: b.lastConn, peer: nc.RemoteAddr().String(), net: nc, out: newOutput(), done: make(chan struct{}),
+		broker: b, id: b.lastConn, peer: nc.RemoteAddr().String(), net: nc, out: newOutput(),
+		ended: make(chan struct{}), done: make(chan struct{}),
 	}
 	b.conns[c] = struct{}{}
 	go c.serve()

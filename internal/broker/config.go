@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bmq-go/bmq/internal/expr"
 	"github.com/bmq-go/bmq/internal/wire/ctrl"
 )
 
@@ -201,7 +202,7 @@ func (d *Domain) validateSubscriptions(fail func(string, ...any) error) error {
 		if text == "" {
 			continue
 		}
-		if _, err := compile(text); err != nil {
+		if _, err := expr.Compile(text); err != nil {
 			return fail("subscription %q: %v", text, err)
 		}
 	}

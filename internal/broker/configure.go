@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"github.com/bmq-go/bmq/internal/expr"
 	"github.com/bmq-go/bmq/internal/wire/ctrl"
 )
 
@@ -75,7 +76,7 @@ func validPriorities(list []ctrl.Subscription) bool {
 func (s *session) checkExpressions(list []ctrl.Subscription) {
 	for i := range list {
 		if e := &list[i].Expression; e.Version == ctrl.ExpressionVersion1 && e.Text != "" {
-			if _, err := compile(e.Text); err != nil {
+			if _, err := expr.Compile(e.Text); err != nil {
 				s.warn("an expression does not compile and matches everything", err)
 			}
 		}

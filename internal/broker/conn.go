@@ -35,14 +35,15 @@ type conn struct {
 	net    net.Conn
 	out    *output
 
-	session   *session // after negotiation of a client
-	admin     *admin   // after negotiation of an administrator
+	session   atomic.Pointer[session] // after negotiation of a client
+	admin     *admin                  // after negotiation of an administrator
 	identity  identity
 	received  atomic.Bool // something came since the last heartbeat tick
 	heartbeat *heartbeat
 	deadline  *Timer
 
 	closing sync.Once
+	ended   chan struct{} // closed when the connection is
 	done    chan struct{} // closed when all is cleaned up
 }
 
@@ -58,14 +59,17 @@ func (c *conn) serve() {
 		}
 		c.close()
 	}()
-	err := c.read()
+	err := c.connectFault()
+	if err == nil {
+		err = c.read()
+	}
 	if !c.broker.stopping() {
 		c.log(slog.LevelInfo, "connection ended", slog.Any("reason", err))
 	}
 	c.deadline.Stop()
 	c.heartbeat.stop()
-	if c.session != nil {
-		c.session.drop(!c.broker.stopping())
+	if s := c.session.Load(); s != nil {
+		s.drop(!c.broker.stopping())
 	}
 	_ = c.net.SetWriteDeadline(time.Now().Add(flushTimeout))
 	c.out.finish()
@@ -73,7 +77,10 @@ func (c *conn) serve() {
 	c.broker.forget(c)
 }
 
-var errEnd = errors.New("the connection is to be closed")
+var (
+	errEnd   = errors.New("the connection is to be closed")
+	errFault = errors.New("an injected fault ended the connection")
+)
 
 // read takes events from the connection until it ends.
 func (c *conn) read() error {
@@ -88,8 +95,15 @@ func (c *conn) read() error {
 			return err
 		}
 		c.received.Store(true)
-		if err := c.event(frame); err != nil {
-			return err
+		if c.broker.faults.any() {
+			if frame, err = c.receiveFault(frame); err != nil {
+				return err
+			}
+		}
+		if frame != nil {
+			if err := c.event(frame); err != nil {
+				return err
+			}
 		}
 		c.out.waitForReader()
 		src.count = 0
@@ -137,7 +151,7 @@ func (c *conn) event(frame []byte) error {
 		if c.admin != nil {
 			c.admin.event(ev)
 		} else {
-			c.session.event(ev)
+			c.session.Load().event(ev)
 		}
 	}
 	return nil
@@ -159,10 +173,13 @@ func (s *session) event(ev wire.Event) {
 	}
 }
 
-func (c *conn) negotiated() bool { return c.session != nil || c.admin != nil }
+func (c *conn) negotiated() bool { return c.session.Load() != nil || c.admin != nil }
 
 // write is called by the writer goroutine.
 func (c *conn) write(b *batch) error {
+	if c.broker.faults.any() {
+		return c.writeFaulty(b)
+	}
 	buffers := b.buffers()
 	_, err := buffers.WriteTo(c.net)
 	return err
@@ -170,10 +187,11 @@ func (c *conn) write(b *batch) error {
 
 // drained resumes delivery to a client that was too slow for a while.
 func (c *conn) drained() {
-	if c.session == nil {
+	s := c.session.Load()
+	if s == nil {
 		return
 	}
-	for _, h := range c.session.list() {
+	for _, h := range s.list() {
 		h.queue.lock()
 		for _, st := range h.streams {
 			if st.app != nil && !h.queue.closed {
@@ -189,13 +207,14 @@ func (c *conn) close() {
 	c.closing.Do(func() {
 		c.out.close()
 		_ = c.net.Close()
+		close(c.ended)
 	})
 }
 
 func (c *conn) log(level slog.Level, msg string, args ...any) {
 	name := c.peer
-	if c.session != nil {
-		name = c.session.name
+	if s := c.session.Load(); s != nil {
+		name = s.name
 	}
 	c.broker.logFor(level, name, msg, args...)
 }

@@ -58,16 +58,20 @@ func (c *conn) negotiate(ev wire.Event) error {
 	c.deadline.Stop()
 	encoding := controlEncoding(id.Features)
 	result, deprecated := checkVersion(id)
+	refused, err := c.negotiateFault(id, &result)
+	if err != nil {
+		return err
+	}
 	name := fmt.Sprintf("%s@%s", filepath.Base(id.ProcessName), c.peer)
 	if id.ClientType == ctrl.ClientTCPAdmin {
 		c.admin = &admin{broker: c.broker, out: c.out, encoding: encoding, name: name}
 	} else {
-		c.session = &session{
-			broker: c.broker, out: c.out, name: name, identity: *id, encoding: encoding,
+		c.session.Store(&session{
+			broker: c.broker, conn: c, out: c.out, name: name, identity: *id, encoding: encoding,
 			ownGUIDs:     id.GUIDInfo.ClientID != "",
 			propertiesEx: ctrl.HasFeature(id.Features, ctrl.FeatureProperties, ctrl.FeaturePropertiesEx),
 			handles:      make(map[uint32]*handle),
-		}
+		})
 	}
 	beats := c.broker.config.Heartbeats
 	c.out.control(encoding, &ctrl.NegotiationMessage{BrokerResponse: &ctrl.BrokerResponse{
@@ -79,6 +83,9 @@ func (c *conn) negotiate(ev wire.Event) error {
 		HeartbeatIntervalMs: int32(beats.Interval.Milliseconds()),
 		MaxMissedHeartbeats: int32(beats.MaxMissed),
 	}})
+	if refused {
+		return errRefused
+	}
 	c.heartbeat = c.startHeartbeat(id)
 	c.log(slog.LevelInfo, "client connected", slog.String("features", id.Features), slog.String("agent", id.UserAgent))
 	return nil

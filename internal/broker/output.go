@@ -35,12 +35,12 @@ type output struct {
 	roomy     *sync.Cond // the connection's reader waits here
 	batch     batch
 	spare     batch
-	held      []wire.Ack // ACKs that a test holds back
+	held      []wire.Ack   // ACKs that a test holds back
 	queued    atomic.Int64 // bytes that are not written
 	answers   atomic.Int64 // of them, those that are not messages
-	congested bool // somebody was refused room
-	finishing bool // write what is there, then stop
-	closed    bool // write nothing more
+	congested bool         // somebody was refused room
+	finishing bool         // write what is there, then stop
+	closed    bool         // write nothing more
 	holdAcks  bool
 }
 

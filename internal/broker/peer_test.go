@@ -348,9 +348,10 @@ func (p *peer) produce(qid uint32, texts ...string) []wire.GUID {
 }
 
 // acks removes and returns the ACKs that have come.
-func (p *peer) acks() (list []wire.Ack) {
-	p.t.Helper()
-	for _, ev := range p.take(wire.EventAck) {
+func (p *peer) acks() []wire.Ack { return p.ackRecords(p.take(wire.EventAck)) }
+
+func (p *peer) ackRecords(events []wire.Event) (list []wire.Ack) {
+	for _, ev := range events {
 		r, err := wire.NewAckReader(ev.Body)
 		require.NoError(p.t, err)
 		var a wire.Ack
@@ -377,9 +378,10 @@ type pushed struct {
 }
 
 // pushes removes and returns the messages that have come.
-func (p *peer) pushes() (list []pushed) {
-	p.t.Helper()
-	for _, ev := range p.take(wire.EventPush) {
+func (p *peer) pushes() []pushed { return p.pushRecords(p.take(wire.EventPush)) }
+
+func (p *peer) pushRecords(events []wire.Event) (list []pushed) {
+	for _, ev := range events {
 		r := wire.NewPushReader(ev.Body)
 		var m wire.PushMessage
 		for r.Next(&m) {

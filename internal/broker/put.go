@@ -59,6 +59,14 @@ func (s *session) post(h *handle, m *wire.PutMessage, data []byte) {
 		ack.CorrelationID, ack.GUID = m.CorrelationID(), wire.GUID{}
 		wanted = ack.CorrelationID != 0
 	}
+	if s.broker.faults.any() {
+		if failed, settled := s.postFault(h); settled {
+			if ack.Status = failed; failed != wire.AckSuccess {
+				s.acks = append(s.acks, ack)
+			}
+			return
+		}
+	}
 	switch {
 	case h == nil || h.writes == 0 || s.ownGUIDs && m.GUID.IsZero():
 		ack.Status = wire.AckUnknown

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/bmq-go/bmq/internal/wire"
 	"github.com/bmq-go/bmq/internal/wire/ctrl"
 )
 
@@ -140,45 +139,3 @@ func (r *routing) forStream(st *stream, m *message, p *properties) *subscription
 	}
 	return nil
 }
-
-// filter decides by an expression.
-type filter struct{ expr *expression }
-
-// newFilter compiles an expression. As with the official broker, one that has no
-// text, or does not compile, matches everything.
-func newFilter(e ctrl.Expression) filter {
-	if e.Version != ctrl.ExpressionVersion1 || e.Text == "" {
-		return filter{}
-	}
-	compiled, err := compile(e.Text)
-	if err != nil {
-		return filter{}
-	}
-	return filter{compiled}
-}
-
-func (f filter) match(m *message, p *properties) bool {
-	return f.expr == nil || f.expr.Match(p.of(m).lookup)
-}
-
-// properties are those of the message that is being looked at, read when an
-// expression asks for them.
-type properties struct {
-	message *message
-	values  wire.Properties
-}
-
-func (p *properties) of(m *message) *properties {
-	if p.message == m {
-		return p
-	}
-	p.message, p.values = m, wire.Properties{}
-	if m.flags&wire.FlagProperties != 0 {
-		// What can't be read has no properties; the message is delivered as it is.
-		p.values, _, _ = wire.ParseProperties(m.data, m.schema == wire.SchemaOldStyle)
-	}
-	return p
-}
-
-// done forgets the message: its slot may be used for another one.
-func (p *properties) done() { *p = properties{} }

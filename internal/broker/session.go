@@ -14,6 +14,7 @@ import (
 // connection calls all of its methods.
 type session struct {
 	broker       *Broker
+	conn         *conn
 	out          *output
 	name         string // for logs
 	identity     ctrl.ClientIdentity
@@ -50,6 +51,9 @@ func (s *session) control(body []byte, e wire.Encoding) {
 		return
 	}
 	id := *m.RID
+	if s.broker.faults.any() && s.requestFault(id, &m.Choice) {
+		return
+	}
 	switch c := &m.Choice; {
 	case c.OpenQueue != nil:
 		s.openQueue(id, c.OpenQueue)
