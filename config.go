@@ -71,6 +71,7 @@ func (c *config) validate() error {
 		"UserAgentPrefix must be at most %d printable ASCII characters, was %q", maxUserAgentPrefix, c.userAgentPrefix)
 	refuse(strings.ContainsRune(c.broker, 0), "the broker URI contains a NUL byte")
 	refuse(strings.ContainsRune(c.processName, 0), "the process name contains a NUL byte")
+	refuse(c.pull && c.onMessage != nil, "WithPull and WithOnMessage can't be used together")
 	return errors.Join(errs...)
 }
 

@@ -47,29 +47,33 @@ func (c *core) deliverMessages(messages []engine.Message) {
 		c.deliverEvent(sessionevents.NewInterfaceError("Messages received but no callback configured"))
 		return
 	}
-	deliveries := make([]delivery, len(messages))
-	for i := range messages {
-		c.convert(&deliveries[i], &messages[i])
-	}
+	deliveries := c.convert(messages, c.deliverEvent)
 	for i := range deliveries {
 		c.deliverMessage(&deliveries[i])
 	}
 }
 
-func (c *core) convert(d *delivery, m *engine.Message) {
-	q := m.Owner.(*queue)
-	d.message = Message{Data: m.Data, GUID: MessageGUID(m.GUID), QueueURI: q.uri, subscription: m.Handle}
-	d.handle = MessageHandle{core: c, queue: q, guid: MessageGUID(m.GUID)}
-	if m.PropertiesErr != nil {
-		c.deliverEvent(sessionevents.NewInterfaceError(fmt.Sprintf(
-			"Failed to load properties from an incoming message: %v: %v", &d.message, m.PropertiesErr)))
-	}
-	if m.Properties.Len() > 0 {
-		d.message.properties = &receivedProperties{area: m.Properties}
-		if text := d.message.properties.check(); text != "" {
-			c.deliverEvent(sessionevents.NewInterfaceError(text))
+// convert makes what the application gets of the messages of a network event. What
+// is wrong with their properties goes to report.
+func (c *core) convert(messages []engine.Message, report func(sessionevents.SessionEvent)) []delivery {
+	deliveries := make([]delivery, len(messages))
+	for i := range messages {
+		d, m := &deliveries[i], &messages[i]
+		q := m.Owner.(*queue)
+		d.message = Message{Data: m.Data, GUID: MessageGUID(m.GUID), QueueURI: q.uri, subscription: m.Handle}
+		d.handle = MessageHandle{core: c, queue: q, guid: MessageGUID(m.GUID)}
+		if m.PropertiesErr != nil {
+			report(sessionevents.NewInterfaceError(fmt.Sprintf(
+				"Failed to load properties from an incoming message: %v: %v", &d.message, m.PropertiesErr)))
+		}
+		if m.Properties.Len() > 0 {
+			d.message.properties = &receivedProperties{area: m.Properties}
+			if text := d.message.properties.check(); text != "" {
+				report(sessionevents.NewInterfaceError(text))
+			}
 		}
 	}
+	return deliveries
 }
 
 func (c *core) deliverMessage(d *delivery) {

@@ -219,6 +219,23 @@ func (d *dispatcher) throttle() {
 	}
 }
 
+// hold accounts for memory of messages that wait elsewhere.
+func (d *dispatcher) hold(bytes int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.bytes += bytes
+	if bytes < 0 {
+		d.signalRoom()
+	}
+}
+
+// waiting tells what waits for handlers.
+func (d *dispatcher) waiting() (items int, bytes int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.n, d.bytes
+}
+
 func (d *dispatcher) signalRoom() {
 	if d.room != nil {
 		close(d.room)

@@ -82,7 +82,7 @@ func typeError(format string, args ...any) error {
 // Error is what operations of a Session fail with. Code and CodeName are upstream's
 // result of the operation; both are zero where the failure was found on this side.
 type Error struct {
-	Op       string     // "start", "open", "configure", "close", "post", "confirm", "stop", "options"
+	Op       string     // "start", "open", "configure", "close", "options", "pack", "post", "confirm", "flush", "health", "receive" or "stop"
 	QueueURI string     // empty for operations without a queue
 	Code     ResultCode // see the table of ResultCode
 	CodeName string     // such as "INVALID_URI"
@@ -145,6 +145,9 @@ const (
 	opPack      = "pack"
 	opPost      = "post"
 	opConfirm   = "confirm"
+	opFlush     = "flush"
+	opHealth    = "health"
+	opReceive   = "receive"
 )
 
 func failure(op, uri string, cause error, format string, args ...any) *Error {

@@ -52,6 +52,10 @@ func (m *Message) RawProperty(name string) ([]byte, bool) {
 	return m.properties.raw(name)
 }
 
+// SubscriptionHandle returns the Handle of the Subscription that the message was
+// delivered for; nil where the queue has no subscriptions.
+func (m *Message) SubscriptionHandle() any { return m.subscription }
+
 // String returns "<Message[GUID] for URI>".
 func (m *Message) String() string {
 	return fmt.Sprintf("<Message[%s] for %s>", m.GUID, m.QueueURI)

@@ -33,7 +33,8 @@ type openConfig struct {
 
 // callConfig is what the options of a queue operation come to.
 type callConfig struct {
-	timeout Optional[time.Duration]
+	timeout       Optional[time.Duration]
+	subscriptions *[]Subscription // nil: as they are
 }
 
 // TimeoutOption is what WithTimeout returns. It is an Option, an OpenOption and a

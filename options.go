@@ -233,12 +233,13 @@ func (o QueueOptions) checkReader() string {
 	return ""
 }
 
-func (o QueueOptions) engineOptions() engine.QueueOptions {
+func (o QueueOptions) engineOptions(subscriptions []Subscription) engine.QueueOptions {
 	return engine.QueueOptions{
 		MaxUnconfirmedMessages:  int64(o.MaxUnconfirmedMessages.Or(0)),
 		MaxUnconfirmedBytes:     int64(o.MaxUnconfirmedBytes.Or(0)),
 		ConsumerPriority:        int32(o.ConsumerPriority.Or(0)),
 		SuspendsOnBadHostHealth: o.SuspendsOnBadHostHealth.Or(false),
+		Subscriptions:           engineSubscriptions(subscriptions, o),
 	}
 }
 
@@ -258,6 +259,8 @@ type config struct {
 	logger              *slog.Logger
 	dial                func(ctx context.Context, network, address string) (net.Conn, error)
 	credentials         AuthnCredentialProvider
+	tracer              Tracer
+	pull                bool
 }
 
 func defaultConfig() config {

@@ -13,6 +13,7 @@ type PostOption struct {
 	properties  PropertyValueDict
 	overrides   PropertyTypeDict
 	compression Optional[CompressionAlgorithmType]
+	waiter      *waiter // of PostAndWait, in place of onAck
 }
 
 // WithOnAck asks for an ack and has fn called with it, exactly once for each post
@@ -68,44 +69,71 @@ func (s *Session) Post(ctx context.Context, queueURI string, message []byte, opt
 }
 
 func (c *core) post(ctx context.Context, uri string, message []byte, o *PostOption) error {
-	put := engine.Put{Payload: message, Compression: wire.Compression(o.compression.Or(c.compression)), WantAck: o.onAck != nil}
-	if o.onAck != nil {
-		put.Cookie = o.onAck
-	}
-	if err := o.compression.Or(c.compression).validate(); err != nil {
-		return err
-	}
+	var list *[]wire.Property
 	if len(o.properties) > 0 || len(o.overrides) > 0 {
-		list := propertyLists.Get().(*[]wire.Property)
+		list = propertyLists.Get().(*[]wire.Property)
 		defer freePropertyList(list)
-		var err error
-		if *list, err = encodeProperties(*list, o.properties, o.overrides); err != nil {
-			return err
-		}
-		put.Properties = *list
 	}
-	q, err := c.opened(opPost, uri)
+	put, err := c.prepare(message, o, list)
 	if err != nil {
 		return err
 	}
-	switch {
-	case q.closing.Load():
-		return packError(uri, engine.PackQueueInvalid)
-	case !q.write:
-		return packError(uri, engine.PackQueueReadOnly)
-	case len(message) == 0:
-		return packError(uri, engine.PackPayloadEmpty)
+	q, err := c.writable(uri, message)
+	if err != nil {
+		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return contextError(opPost, uri, err)
 	}
-	if st := q.engine.Post(ctx, put); !st.OK() {
-		if st.Code == engine.Canceled && ctx.Err() != nil {
-			return contextError(opPost, uri, ctx.Err())
-		}
-		return statusError(opPost, uri, st)
+	return postError(ctx, uri, q.engine.Post(ctx, put))
+}
+
+// prepare makes what the engine takes of a message. Its properties are put into
+// list, which may be nil if there are none.
+func (c *core) prepare(message []byte, o *PostOption, list *[]wire.Property) (engine.Put, error) {
+	algorithm := o.compression.Or(c.compression)
+	put := engine.Put{Payload: message, Compression: wire.Compression(algorithm)}
+	switch {
+	case o.waiter != nil:
+		put.WantAck, put.Cookie = true, o.waiter
+	case o.onAck != nil:
+		put.WantAck, put.Cookie = true, o.onAck
 	}
-	return nil
+	if err := algorithm.validate(); err != nil {
+		return put, err
+	}
+	if list != nil {
+		var err error
+		if *list, err = encodeProperties(*list, o.properties, o.overrides); err != nil {
+			return put, err
+		}
+		put.Properties = *list
+	}
+	return put, nil
+}
+
+// writable returns the queue that message can be posted to, or why it can't be.
+func (c *core) writable(uri string, message []byte) (*queue, error) {
+	q, err := c.opened(opPost, uri)
+	switch {
+	case err != nil:
+		return nil, err
+	case q.closing.Load():
+		return nil, packError(uri, engine.PackQueueInvalid)
+	case !q.write:
+		return nil, packError(uri, engine.PackQueueReadOnly)
+	case len(message) == 0:
+		return nil, packError(uri, engine.PackPayloadEmpty)
+	}
+	return q, nil
+}
+
+// postError makes the error of a post that the engine did not take.
+func postError(ctx context.Context, uri string, st engine.Status) error {
+	if st.Code == engine.Canceled && ctx.Err() != nil {
+		return contextError(opPost, uri, ctx.Err())
+	}
+	return statusError(opPost, uri, st)
 }
 
 func packError(uri string, code engine.Code) error {

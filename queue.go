@@ -24,7 +24,10 @@ func (s *Session) OpenQueue(ctx context.Context, queueURI string, opts ...OpenOp
 	for _, opt := range opts {
 		opt.applyOpen(&o)
 	}
-	return s.core.openQueue(ctx, queueURI, &o)
+	ctx, sp := span(ctx, s.core.tracer, spanOpen, queueURI)
+	err := s.core.openQueue(ctx, queueURI, &o)
+	sp.End(err)
+	return err
 }
 
 // ConfigureQueue changes the options of an open queue and returns when the broker
@@ -37,7 +40,10 @@ func (s *Session) ConfigureQueue(ctx context.Context, queueURI string, o QueueOp
 	for _, opt := range opts {
 		opt.applyCall(&call)
 	}
-	return s.core.configureQueue(ctx, queueURI, o, call)
+	ctx, sp := span(ctx, s.core.tracer, spanConfigure, queueURI)
+	err := s.core.configureQueue(ctx, queueURI, o, call)
+	sp.End(err)
+	return err
 }
 
 // CloseQueue closes a queue and returns when the broker has agreed. Posts to the
@@ -51,7 +57,10 @@ func (s *Session) CloseQueue(ctx context.Context, queueURI string, opts ...CallO
 	for _, opt := range opts {
 		opt.applyCall(&call)
 	}
-	return s.core.closeQueue(ctx, queueURI, call)
+	ctx, sp := span(ctx, s.core.tracer, spanClose, queueURI)
+	err := s.core.closeQueue(ctx, queueURI, call)
+	sp.End(err)
+	return err
 }
 
 // GetQueueOptions returns the options of an open queue, all of them set. It does
@@ -61,7 +70,8 @@ func (s *Session) GetQueueOptions(queueURI string) (QueueOptions, error) {
 	if err != nil {
 		return QueueOptions{}, err
 	}
-	return s.core.queues.optionsOf(q), nil
+	options, _ := s.core.queues.optionsOf(q)
+	return options, nil
 }
 
 // opened returns an open queue, or why there is none.
@@ -86,7 +96,7 @@ func (c callConfig) callTimeout(d time.Duration) (time.Duration, error) {
 }
 
 func (c *core) openQueue(ctx context.Context, uri string, o *openConfig) error {
-	if o.read && c.onMessage == nil {
+	if o.read && c.onMessage == nil && c.inbox == nil {
 		return failure(opOpen, uri, ErrNoOnMessage,
 			"Can't open queue %s in read mode: no on_message callback was provided at Session construction; use WithOnMessage", uri)
 	}
@@ -108,6 +118,12 @@ func (c *core) openQueue(ctx context.Context, uri string, o *openConfig) error {
 		return err
 	}
 	q := &queue{uri: uri, read: o.read, write: o.write, options: o.options.merge(defaultQueueOptions)}
+	if o.read && o.subscriptions != nil {
+		if err := checkSubscriptions(*o.subscriptions); err != nil {
+			return err
+		}
+		q.subs = *o.subscriptions
+	}
 	if !o.read {
 		q.options = writeOnlyOptions
 		q.options.SuspendsOnBadHostHealth = Some(o.options.SuspendsOnBadHostHealth.Or(DefaultSuspendsOnBadHostHealth))
@@ -118,7 +134,7 @@ func (c *core) openQueue(ctx context.Context, uri string, o *openConfig) error {
 		return statusError(opOpen, uri, engine.Status{Code: code})
 	}
 	req := engine.OpenRequest{
-		URI: parsed, Read: o.read, Write: o.write, Options: q.options.engineOptions(), Timeout: timeout, Owner: q,
+		URI: parsed, Read: o.read, Write: o.write, Options: q.options.engineOptions(q.subs), Timeout: timeout, Owner: q,
 	}
 	op := c.newOperation(opOpen, uri)
 	var opened engine.Queue
@@ -180,6 +196,11 @@ func (c *core) configureQueue(ctx context.Context, uri string, o QueueOptions, c
 	if err := o.checkRange(); err != nil {
 		return err
 	}
+	if call.subscriptions != nil {
+		if err := checkSubscriptions(*call.subscriptions); err != nil {
+			return err
+		}
+	}
 	q, err := c.opened(opConfigure, uri)
 	if err != nil {
 		return err
@@ -187,7 +208,11 @@ func (c *core) configureQueue(ctx context.Context, uri string, o QueueOptions, c
 	if !c.queues.begin(q, opConfigure) {
 		return statusError(opConfigure, uri, engine.Status{Code: engine.ConfigureAlreadyInProgress})
 	}
-	merged := o.merge(c.queues.optionsOf(q))
+	options, subs := c.queues.optionsOf(q)
+	merged := o.merge(options)
+	if call.subscriptions != nil {
+		subs = *call.subscriptions
+	}
 	if q.read {
 		if text := merged.checkReader(); text != "" {
 			c.queues.end(q, func() {})
@@ -197,10 +222,10 @@ func (c *core) configureQueue(ctx context.Context, uri string, o QueueOptions, c
 	op := c.newOperation(opConfigure, uri)
 	op.barrier = true
 	op.start(func(done func(engine.Status)) {
-		q.engine.Configure(merged.engineOptions(), timeout, func(st engine.Status) {
+		q.engine.Configure(merged.engineOptions(subs), timeout, func(st engine.Status) {
 			c.queues.end(q, func() {
 				if st.OK() {
-					q.options = merged
+					q.options, q.subs = merged, subs
 				}
 			})
 			done(st)

@@ -2,6 +2,7 @@ package bmq
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -16,8 +17,9 @@ type queue struct {
 	// Guarded by registry.mu.
 	engine  engine.Queue // set once the queue is open
 	options QueueOptions // complete once the queue is open
-	busy    string       // the operation that is under way, "" for none
-	closing atomic.Bool  // Close was called, or the session gave the queue up
+	subs    []Subscription
+	busy    string      // the operation that is under way, "" for none
+	closing atomic.Bool // Close was called, or the session gave the queue up
 }
 
 // registry has the queues of a session by their URIs. Looking one up takes no lock:
@@ -35,6 +37,15 @@ func (r *registry) lookup(uri string) *queue {
 		return nil
 	}
 	return (*open)[uri]
+}
+
+// all returns the open queues.
+func (r *registry) all() []*queue {
+	open := r.open.Load()
+	if open == nil {
+		return nil
+	}
+	return slices.Collect(maps.Values(*open))
 }
 
 // reserve takes the URI for a queue that is about to be opened. It answers what
@@ -113,9 +124,9 @@ func (r *registry) end(q *queue, change func()) {
 	change()
 }
 
-// optionsOf returns the present options of an open queue.
-func (r *registry) optionsOf(q *queue) QueueOptions {
+// optionsOf returns the present options and subscriptions of an open queue.
+func (r *registry) optionsOf(q *queue) (QueueOptions, []Subscription) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return q.options
+	return q.options, q.subs
 }

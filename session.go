@@ -50,7 +50,9 @@ type core struct {
 	onSessionEvent OnSessionEvent
 	onMessage      OnMessage
 	compression    CompressionAlgorithmType
-	monitored      bool // there is a host health monitor
+	monitored      bool   // there is a host health monitor
+	inbox          *inbox // with WithPull
+	tracer         Tracer
 	timeouts       Timeouts
 	log            *slog.Logger
 	engine         engine.Engine
@@ -118,6 +120,7 @@ func newSession(ctx context.Context, onSessionEvent OnSessionEvent, cfg *config)
 		onMessage:      cfg.onMessage,
 		compression:    cfg.MessageCompressionAlgorithm,
 		monitored:      cfg.HostHealthMonitor != nil,
+		tracer:         cfg.tracer,
 		timeouts:       cfg.Timeouts.withDefaults(),
 		log:            log,
 		stop:           make(chan struct{}),
@@ -127,7 +130,13 @@ func newSession(ctx context.Context, onSessionEvent OnSessionEvent, cfg *config)
 		return nil, err
 	}
 	c.dispatch = newDispatcher(cfg.NumProcessingThreads.Or(1), cfg.watermarks(), cfg.maxInboundBytes, c.deliver)
-	if err := c.start(ctx); err != nil {
+	if cfg.pull {
+		c.inbox = &inbox{hold: c.dispatch.hold}
+	}
+	startCtx, sp := span(ctx, c.tracer, spanStart, "")
+	err = c.start(startCtx)
+	sp.End(err)
+	if err != nil {
 		return nil, err
 	}
 	if m := cfg.HostHealthMonitor; m != nil {
@@ -195,10 +204,20 @@ func (c *core) shutdown(ctx context.Context) error {
 		}
 	}
 	defer close(c.stop)
+	ctx, sp := span(ctx, c.tracer, spanStop, "")
+	err := c.takeDown(ctx)
+	sp.End(err)
+	return err
+}
+
+func (c *core) takeDown(ctx context.Context) error {
 	if c.unobserve != nil {
 		c.unobserve()
 	}
 	c.dispatch.awaiting() // from now on nothing may hold the engine up
+	if c.inbox != nil {
+		defer c.inbox.close()
+	}
 	c.engine.Stop(ctx)
 	if err := c.dispatch.close(ctx); err != nil {
 		return contextError(opStop, "", err)
@@ -241,11 +260,23 @@ func (c *core) OnSessionEvent(e engine.SessionEvent) {
 // OnMessages implements engine.Handler.
 func (c *core) OnMessages(b *engine.MessageBatch) {
 	c.dispatch.throttle()
+	if c.inbox != nil {
+		c.receive(b.Messages)
+		b.Release()
+		return
+	}
 	c.dispatch.push(item{messages: b})
 }
 
 // OnAcks implements engine.Handler.
-func (c *core) OnAcks(b *engine.AckBatch) { c.dispatch.push(item{acks: b}) }
+func (c *core) OnAcks(b *engine.AckBatch) {
+	answerWaiters(b)
+	if len(b.Acks) == 0 {
+		b.Release()
+		return
+	}
+	c.dispatch.push(item{acks: b})
+}
 
 // Awaiting implements engine.Handler.
 func (c *core) Awaiting() func() { return c.dispatch.awaiting() }

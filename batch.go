@@ -1,0 +1,107 @@
+package bmq
+
+import (
+	"context"
+
+	"github.com/bmq-go/bmq/internal/engine"
+	"github.com/bmq-go/bmq/internal/wire"
+)
+
+// Batch gathers messages to be posted together. It is for those who have many at
+// hand: plain posts in quick succession travel together anyhow. A batch belongs to
+// one session and is for one goroutine at a time.
+type Batch struct {
+	core   *core
+	posts  []engine.QueuedPut
+	queues []*queue
+	lists  []*[]wire.Property
+	size   int
+}
+
+// NewBatch returns an empty batch.
+func (s *Session) NewBatch() *Batch { return &Batch{core: s.core} }
+
+// Add puts a message into the batch, checked as Post checks it. message must not be
+// changed before the batch was posted or reset.
+func (b *Batch) Add(queueURI string, message []byte, opts ...PostOption) error {
+	var o PostOption
+	for i := range opts {
+		o.merge(&opts[i])
+	}
+	var list *[]wire.Property
+	if len(o.properties) > 0 || len(o.overrides) > 0 {
+		list = propertyLists.Get().(*[]wire.Property)
+	}
+	put, err := b.core.prepare(message, &o, list)
+	var q *queue
+	if err == nil {
+		q, err = b.core.writable(queueURI, message)
+	}
+	if err != nil {
+		if list != nil {
+			freePropertyList(list)
+		}
+		return err
+	}
+	if list != nil {
+		b.lists = append(b.lists, list)
+	}
+	b.posts = append(b.posts, engine.QueuedPut{Queue: q.engine, Put: put})
+	b.queues = append(b.queues, q)
+	b.size += len(message) + wire.PropertiesSize(put.Properties)
+	return nil
+}
+
+// Len returns how many messages are in the batch.
+func (b *Batch) Len() int { return len(b.posts) }
+
+// Size returns the bytes of payloads and encoded properties in the batch.
+func (b *Batch) Size() int { return b.size }
+
+// Reset empties the batch.
+func (b *Batch) Reset() {
+	for _, list := range b.lists {
+		freePropertyList(list)
+	}
+	clear(b.posts)
+	clear(b.queues)
+	clear(b.lists)
+	b.posts, b.queues, b.lists, b.size = b.posts[:0], b.queues[:0], b.lists[:0], 0
+}
+
+// drop takes the first n messages out of the batch.
+func (b *Batch) drop(n int) {
+	for _, p := range b.posts[:n] {
+		b.size -= len(p.Put.Payload) + wire.PropertiesSize(p.Put.Properties)
+	}
+	b.posts, b.queues = b.posts[n:], b.queues[n:]
+}
+
+// PostBatch posts the messages of a batch in their order, as Post does each of them,
+// and empties the batch. If one can't be posted, it and those behind it stay in the
+// batch, and the error is about it; the number of those that were posted is returned
+// as well. A batch of another session is ErrValue.
+func (s *Session) PostBatch(ctx context.Context, b *Batch) (int, error) {
+	c := s.core
+	if b.core != c {
+		return 0, valueError("the batch belongs to another session")
+	}
+	if len(b.posts) == 0 {
+		return 0, nil
+	}
+	uri := b.queues[0].uri
+	if c.stopped.Load() {
+		return 0, errStopped(opPost, uri)
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, contextError(opPost, uri, err)
+	}
+	n, st := c.engine.PostBatch(ctx, b.posts)
+	if st.OK() {
+		b.Reset()
+		return n, nil
+	}
+	uri = b.queues[n].uri
+	b.drop(n)
+	return n, postError(ctx, uri, st)
+}
