@@ -71,11 +71,13 @@ func (r *Reader) Ready() bool {
 // fill reads once, after making room for more of an event of length bytes (0: not
 // known yet).
 func (r *Reader) fill(length int) error {
-	if r.start == r.end && len(r.buf) > maxBuffer {
-		r.buf, r.start, r.end, r.kept = nil, 0, 0, false
-	}
-	if r.start == r.end && !r.kept {
-		r.start, r.end = 0, 0
+	if r.start == r.end {
+		switch {
+		case len(r.buf) < r.size || len(r.buf) > maxBuffer:
+			r.buf, r.start, r.end, r.kept = nil, 0, 0, false
+		case !r.kept:
+			r.start, r.end = 0, 0
+		}
 	}
 	if r.end == len(r.buf) {
 		r.makeRoom(length)
@@ -87,8 +89,8 @@ func (r *Reader) fill(length int) error {
 			return fmt.Errorf("framing: %T read %d bytes into %d", r.src, n, free)
 		}
 		r.end += n
-		if n == free && r.size < maxBuffer {
-			r.size *= 2
+		if n == free && free > r.size/2 && r.size < maxBuffer {
+			r.size *= 2 // there was more to read
 		}
 		if n > 0 {
 			return nil // an error that came with data comes again

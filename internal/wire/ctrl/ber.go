@@ -15,6 +15,7 @@ const (
 	berIndefinite  = 0x80
 	berClassMask   = 0xc0
 	berNumberMask  = 0x1f
+	berUnknown     = -1 // in place of a tag number above 30
 	berMaxDepth    = 64 // of nested elements; the schema needs 9
 )
 
@@ -160,7 +161,10 @@ func (r *berReader) next() (element, bool, error) {
 		if len(r.b) < 2 {
 			return element{}, false, errBERTruncated
 		}
-		if r.b[0] == 0 && r.b[1] == 0 {
+		if r.b[0] == 0 {
+			if r.b[1] != 0 {
+				return element{}, false, errors.New("BER: end of contents that has contents")
+			}
 			r.b = r.b[2:]
 			return element{}, false, nil
 		}
@@ -173,12 +177,23 @@ func (r *berReader) next() (element, bool, error) {
 	if len(r.b) < 2 {
 		return element{}, false, errBERTruncated
 	}
-	tag := r.b[0]
+	tag, rest := r.b[0], r.b[1:]
 	e := element{class: tag & berClassMask, constructed: tag&berConstructed != 0, num: int(tag & berNumberMask)}
 	if e.num == berNumberMask {
-		return element{}, false, errors.New("BER: tag numbers above 30 are not supported")
+		// A number that the schema does not have.
+		e.num = berUnknown
+		for rest[0]&0x80 != 0 {
+			if rest = rest[1:]; len(rest) < 2 {
+				return element{}, false, errBERTruncated
+			}
+		}
+		rest = rest[1:]
 	}
-	length, rest := r.b[1], r.b[2:]
+	if len(rest) == 0 {
+		return element{}, false, errBERTruncated
+	}
+	length := rest[0]
+	rest = rest[1:]
 	if length == berIndefinite {
 		if !e.constructed {
 			return element{}, false, errors.New("BER: primitive element of indefinite length")
@@ -213,10 +228,11 @@ func (r *berReader) done(e *element, inner berReader) {
 	}
 }
 
-// skip consumes the contents of an element that nobody knows.
+// skip consumes the contents of an element that nobody knows. Where the length is
+// known they may be anything.
 func (e *element) skip() (berReader, error) {
 	r := e.contents
-	if !e.constructed {
+	if !r.open {
 		return r, nil
 	}
 	for {
@@ -246,8 +262,7 @@ func (e *element) decode(v reflect.Value) (berReader, error) {
 		applyDefaults(v)
 		return e.members(v, schemaOf(v.Type()).byID)
 	case kindChoice:
-		// A choice with a tag of its own holds one more element around the selection.
-		return e.wrapped(func(inner *element) (berReader, error) { return inner.selection(v) })
+		return e.choice(v)
 	case kindArray:
 		return e.elements(v)
 	case kindString:
@@ -292,15 +307,15 @@ func (e *element) members(v reflect.Value, find func(int) *field) (berReader, er
 	}
 }
 
-// wrapped reads the single element inside e, then the end of e.
+// wrapped reads the single element inside e, if there is one, then the end of e.
 func (e *element) wrapped(read func(*element) (berReader, error)) (berReader, error) {
 	r := e.contents
 	child, ok, err := r.next()
-	if err != nil {
+	if err != nil || !ok {
 		return r, err
 	}
-	if !ok {
-		return r, errors.New("BER: empty choice")
+	if child.class != berContext {
+		return r, fmt.Errorf("BER: element of class %#x in a choice", child.class)
 	}
 	inner, err := read(&child)
 	if err != nil {
@@ -313,7 +328,22 @@ func (e *element) wrapped(read func(*element) (berReader, error)) (berReader, er
 	return r, nil
 }
 
-// selection reads the member of a choice; an unknown one leaves the choice unset.
+// choice reads a choice that has a tag of its own: one more element, with number 0,
+// stands around the selection.
+func (e *element) choice(v reflect.Value) (berReader, error) {
+	found := false
+	r, err := e.wrapped(func(inner *element) (berReader, error) {
+		found = inner.num == 0
+		return inner.selection(v)
+	})
+	if err == nil && !found {
+		err = errors.New("BER: no choice inside its tag")
+	}
+	return r, err
+}
+
+// selection reads the member of a choice; none, or an unknown one, leaves the choice
+// unset.
 func (e *element) selection(v reflect.Value) (berReader, error) {
 	if !e.constructed {
 		return e.contents, errors.New("BER: primitive element in place of a choice")
@@ -321,7 +351,7 @@ func (e *element) selection(v reflect.Value) (berReader, error) {
 	v.SetZero()
 	return e.wrapped(func(child *element) (berReader, error) {
 		f := schemaOf(v.Type()).byID(child.num)
-		if child.class != berContext || f == nil {
+		if f == nil {
 			return child.skip()
 		}
 		return child.decode(f.target(v))
@@ -362,8 +392,8 @@ func (e *element) integer(v reflect.Value, k kind) error {
 		return fmt.Errorf("BER: integer of %d octets for %s", len(b), v.Type())
 	}
 	n := uint64(0)
-	if k != kindUint && b[0]&0x80 != 0 {
-		n = ^uint64(0)
+	if b[0]&0x80 != 0 {
+		n = ^uint64(0) // for an unsigned integer, too, the first bit is the sign
 	}
 	for _, o := range b {
 		n = n<<8 | uint64(o)

@@ -33,9 +33,7 @@ func appendJSON(dst []byte, v reflect.Value) []byte {
 	case kindString:
 		return jsonString(dst, v.String())
 	case kindBytes:
-		dst = append(dst, '"')
-		dst = base64.StdEncoding.AppendEncode(dst, v.Bytes())
-		return append(dst, '"')
+		return jsonString(dst, base64.StdEncoding.EncodeToString(v.Bytes()))
 	case kindBool:
 		return strconv.AppendBool(dst, v.Bool())
 	case kindEnum:
@@ -173,8 +171,8 @@ func (r *jsonReader) sequence(raw json.RawMessage, v reflect.Value) error {
 	})
 }
 
-// choice reads an object that has the selection as its only member; an unknown one
-// leaves the choice unset.
+// choice reads an object that has the selection as its only member; none, or an
+// unknown one, leaves the choice unset.
 func (r *jsonReader) choice(raw json.RawMessage, v reflect.Value) error {
 	members := 0
 	err := jsonObject(raw, func(name string, value json.RawMessage) error {
@@ -184,7 +182,7 @@ func (r *jsonReader) choice(raw json.RawMessage, v reflect.Value) error {
 		}
 		return nil
 	})
-	if err == nil && members != 1 {
+	if err == nil && members > 1 {
 		return fmt.Errorf("JSON: a choice with %d members", members)
 	}
 	return err
