@@ -76,6 +76,11 @@ func New(opts ...Option) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
+	if logger := o.config.Logger; logger != nil {
+		for _, w := range o.warnings {
+			logger.Warn(w)
+		}
+	}
 	b := &Broker{core: core, listen: o.listen}
 	if o.memory {
 		b.network = &broker.MemoryNetwork{}

@@ -11,9 +11,10 @@ import (
 type Option func(*options) error
 
 type options struct {
-	config broker.Config
-	listen string
-	memory bool
+	config   broker.Config
+	listen   string
+	memory   bool
+	warnings []string // of the configuration directory
 }
 
 // Mode says how the queues of a domain deliver.
@@ -88,6 +89,24 @@ func WithRedirect(name, to string) Option {
 			o.config.Redirects = make(map[string]string)
 		}
 		o.config.Redirects[name] = to
+		return nil
+	}
+}
+
+// WithConfigDir reads the configuration directory of an official broker:
+// bmqbrkrcfg.json, clusters.json and domains/*.json, of which only the last is
+// required. What is not supported is named in a warning to the logger. It takes the
+// place of what earlier options set, except for the port in the directory, which is
+// for WithListenAddress to choose.
+func WithConfigDir(dir string) Option {
+	return func(o *options) error {
+		d, err := broker.ReadDirectory(dir)
+		if err != nil {
+			return err
+		}
+		logger := o.config.Logger
+		o.config, o.warnings = d.Config, d.Warnings
+		o.config.Logger = logger
 		return nil
 	}
 }

@@ -8,9 +8,11 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/bmq-go/bmq/bmqtest"
+	"github.com/bmq-go/bmq/internal/broker"
 )
 
 // stopTimeout is how long clients may take to read what they were sent when the
@@ -24,7 +26,8 @@ All messages are in memory and end with this process. Stop it with Ctrl-C.
 func runBroker(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("bmq broker", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	listen := flags.String("listen", "127.0.0.1:30114", "`address` to listen on; port 0 takes a free one")
+	listen := flags.String("listen", "127.0.0.1:30114", "`address` to listen on; port 0 takes a free one; with -config the default is its port")
+	config := flags.String("config", "", "configuration `directory` of an official broker; without it the built-in domains exist")
 	verbose := flags.Bool("v", false, "log what clients do")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -41,16 +44,29 @@ func runBroker(ctx context.Context, args []string, stdout, stderr io.Writer) err
 	if *verbose {
 		level = slog.LevelDebug
 	}
+	address := *listen
+	if *config != "" && !given(flags, "listen") {
+		d, err := broker.ReadDirectory(*config)
+		if err != nil {
+			return err
+		}
+		if d.Port != 0 {
+			address = net.JoinHostPort("127.0.0.1", strconv.Itoa(d.Port))
+		}
+	}
 	logger := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
-	opts := []bmqtest.Option{bmqtest.WithListenAddress(*listen), bmqtest.WithLogger(logger)}
+	opts := []bmqtest.Option{bmqtest.WithLogger(logger), bmqtest.WithListenAddress(address)}
+	if *config != "" {
+		opts = append(opts, bmqtest.WithConfigDir(*config))
+	}
 	b, err := bmqtest.New(opts...)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(stdout, b.URI())
 	fmt.Fprint(stdout, banner)
-	if !onLoopback(*listen) {
-		fmt.Fprintf(stdout, "It listens on %s: everybody who can reach this machine can use it.\n", *listen)
+	if !onLoopback(address) {
+		fmt.Fprintf(stdout, "It listens on %s: everybody who can reach this machine can use it.\n", address)
 	}
 	<-ctx.Done()
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
@@ -59,6 +75,12 @@ func runBroker(ctx context.Context, args []string, stdout, stderr io.Writer) err
 		return err
 	}
 	return nil
+}
+
+// given tells whether a flag is on the command line.
+func given(flags *flag.FlagSet, name string) (found bool) {
+	flags.Visit(func(f *flag.Flag) { found = found || f.Name == name })
+	return found
 }
 
 // onLoopback tells whether only this machine can reach an address.

@@ -33,6 +33,7 @@ type Broker struct {
 	conns     map[*conn]struct{}
 	lastConn  int
 	lastGUIDs int
+	holdAcks  bool
 	faults    faults
 	down      atomic.Bool // stopping or stopped: no client is to blame for its end
 }
@@ -113,6 +114,7 @@ func (b *Broker) start(nc net.Conn) {
 		broker: b, id: b.lastConn, peer: nc.RemoteAddr().String(), net: nc, out: newOutput(),
 		ended: make(chan struct{}), done: make(chan struct{}),
 	}
+	c.out.hold(b.holdAcks)
 	b.conns[c] = struct{}{}
 	go c.serve()
 }

@@ -47,6 +47,7 @@ func (h *handle) confirm(g wire.GUID, subID uint32) {
 		}
 		return
 	}
+	q.counters.Confirmed++
 	holder, size := v.holder, len(m.data)
 	a.confirm(p, m, v)
 	if holder != nil {

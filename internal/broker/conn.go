@@ -13,6 +13,7 @@ import (
 
 	"github.com/bmq-go/bmq/internal/framing"
 	"github.com/bmq-go/bmq/internal/wire"
+	"github.com/bmq-go/bmq/internal/wire/ctrl"
 )
 
 const (
@@ -36,7 +37,8 @@ type conn struct {
 	out    *output
 
 	session   atomic.Pointer[session] // after negotiation of a client
-	admin     *admin                  // after negotiation of an administrator
+	who       atomic.Pointer[ctrl.ClientIdentity]
+	admin     *admin // after negotiation of an administrator
 	identity  identity
 	received  atomic.Bool // something came since the last heartbeat tick
 	heartbeat *heartbeat

@@ -76,3 +76,10 @@ func (d *domain) list() []*queue {
 	slices.SortFunc(list, func(a, b *queue) int { return strings.Compare(a.name, b.name) })
 	return list
 }
+
+// find returns a queue by its name, nil if there is none.
+func (d *domain) find(name string) *queue {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.queues[name]
+}

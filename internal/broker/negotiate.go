@@ -56,6 +56,7 @@ func (c *conn) negotiate(ev wire.Event) error {
 		return fmt.Errorf("%w: clients have to authenticate", errEnd)
 	}
 	c.deadline.Stop()
+	c.who.Store(id)
 	encoding := controlEncoding(id.Features)
 	result, deprecated := checkVersion(id)
 	refused, err := c.negotiateFault(id, &result)

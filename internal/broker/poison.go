@@ -89,6 +89,7 @@ func (a *app) abandoned(st *stream) {
 		}
 		q.log(slog.LevelWarn, "a message was dropped: no consumer survived it",
 			slog.String("guid", m.guid.String()), slog.String("app", a.id))
+		q.counters.Poison++
 		st.release(v.holder, len(m.data))
 		a.confirm(p, m, v)
 	}

@@ -98,22 +98,27 @@ func (q *queue) post(h *handle, in *wire.PutMessage, data []byte) wire.AckStatus
 	m := message{guid: in.GUID, data: data, flags: in.Flags & wire.FlagProperties, compression: in.Compression}
 	m.schema, m.generation = h.producer.translate(&q.schemas, in.Schema)
 	if config.Mode == Broadcast {
+		q.posted(len(data))
 		q.broadcast(&m)
 		return wire.AckSuccess
 	}
 	m.arrived = q.now()
 	if q.store.seen(m.guid, m.arrived) {
+		q.counters.Duplicates++
 		return wire.AckSuccess
 	}
 	skipped := q.unwanted(&m)
 	if len(skipped) == len(q.apps) {
+		q.posted(len(data))
 		return wire.AckSuccess
 	}
 	if failed := q.overLimit(config); failed != wire.AckSuccess {
 		q.log(slog.LevelDebug, "a post was refused: the queue or its domain is full", slog.Int("status", int(failed)))
+		q.counters.Refused++
 		return failed
 	}
 	m.data = bytes.Clone(data)
+	q.posted(len(data))
 	p := q.store.add(m, uint8(config.MaxDeliveryAttempts))
 	q.domain.usage.add(1, int64(len(data)))
 	for _, a := range q.apps {
@@ -125,6 +130,11 @@ func (q *queue) post(h *handle, in *wire.PutMessage, data []byte) wire.AckStatus
 	}
 	q.armExpiry(m.arrived)
 	return wire.AckSuccess
+}
+
+func (q *queue) posted(size int) {
+	q.counters.Posted++
+	q.counters.PostedBytes += int64(size)
 }
 
 // unwanted lists the applications that get no copy of a message: those that the
@@ -168,6 +178,7 @@ func (q *queue) broadcast(m *message) {
 		if out.queued.Load() > maxBroadcast {
 			q.log(slog.LevelWarn, "a consumer is too slow: it lost a broadcast message",
 				slog.String("client", st.handle.session.name))
+			q.counters.Lost++
 			continue
 		}
 		if s := a.routing.forStream(st, m, &q.properties); s != nil {

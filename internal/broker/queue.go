@@ -32,6 +32,7 @@ type queue struct {
 	ids        []uint32
 	expiry     *Timer
 	idleSince  time.Duration
+	counters   Counters
 }
 
 func newQueue(d *domain, uri wire.URI) *queue {
@@ -148,6 +149,11 @@ func (q *queue) push(m *message, flags uint8, st *stream, ids ...uint32) {
 		data = h.convert(&header, m.generation, data)
 	}
 	h.session.out.push(&header, ids, data)
+	q.counters.Pushed++
+	q.counters.PushedBytes += int64(len(data))
+	if flags&wire.FlagOutOfOrder != 0 {
+		q.counters.Redelivered++
+	}
 	q.touch(h)
 }
 
@@ -212,6 +218,7 @@ func (q *queue) expire() {
 			return
 		}
 		q.drop(p)
+		q.counters.Expired++
 	}
 }
 

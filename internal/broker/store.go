@@ -82,7 +82,7 @@ func (s *store) at(p position) *message {
 // that the message is older than.
 func (s *store) view(p position, app int) *view {
 	c := s.chunkAt(p)
-	if i := app*chunkSize + int(p%chunkSize); c != nil && i < len(c.views) {
+	if i := app*chunkSize + int(p%chunkSize); c != nil && app >= 0 && i < len(c.views) {
 		return &c.views[i]
 	}
 	return nil
