@@ -1,6 +1,7 @@
 package portable
 
 import (
+	"context"
 	"log/slog"
 	"time"
 )
@@ -11,7 +12,7 @@ func (s *Session) scheduleDump() {
 		return
 	}
 	s.dump = time.AfterFunc(s.cfg.StatsDumpInterval, func() {
-		s.logStats()
+		s.logStats(slog.LevelInfo)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.dump != nil {
@@ -28,9 +29,9 @@ func (s *Session) stopDump() {
 	}
 }
 
-func (s *Session) logStats() {
+func (s *Session) logStats(level slog.Level) {
 	st := s.Stats()
-	s.log.Info("session statistics",
+	s.log.LogAttrs(context.Background(), level, "session statistics",
 		slog.Uint64("connects", st.Connects),
 		slog.Uint64("bytes_in", st.BytesIn), slog.Uint64("bytes_out", st.BytesOut),
 		slog.Uint64("posted", st.MessagesPosted), slog.Uint64("acks", st.Acks), slog.Uint64("nacks", st.Nacks),

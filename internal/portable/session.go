@@ -130,7 +130,7 @@ func (s *Session) run() {
 		pause.wait(s.ctx)
 	}
 	if s.cfg.StatsDumpInterval > 0 && s.stats.connects.Load() > 0 {
-		s.logStats()
+		s.logStats(slog.LevelDebug)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
