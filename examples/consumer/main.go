@@ -1,0 +1,86 @@
+// Command consumer prints and confirms the messages of a queue until Ctrl-C or
+// SIGTERM, and then ends without losing one.
+//
+//	go run ./examples/consumer                                 on a broker inside the program
+//	go run ./examples/consumer -broker tcp://localhost:30114   on a real one
+//
+// On the broker inside the program it posts some messages to itself, and it prints the
+// command by which the example producer posts more from another terminal.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/bmq-go/bmq"
+	"github.com/bmq-go/bmq/examples/internal/embedded"
+	"github.com/bmq-go/bmq/sessionevents"
+)
+
+func main() {
+	uri := flag.String("broker", "", "`URI` of a broker, tcp://host:port; without it one runs inside this program")
+	queue := flag.String("queue", "bmq://bmq.test.mmap.priority/go-examples", "`URI` of the queue")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	if err := run(ctx, *uri, *queue); err != nil {
+		fmt.Fprintln(os.Stderr, "consumer:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, uri, queue string) error {
+	broker, err := embedded.Use(uri)
+	if err != nil {
+		return err
+	}
+	defer broker.Stop()
+
+	onMessage := func(message *bmq.Message, handle *bmq.MessageHandle) {
+		fmt.Println("Confirming: ", message)
+		if err := handle.Confirm(); err != nil {
+			fmt.Println("Not confirmed, it will be delivered again:", err)
+		}
+	}
+	session, err := bmq.NewSession(ctx, sessionevents.LogSessionEvent,
+		bmq.WithBroker(broker.URI),
+		bmq.WithOnMessage(onMessage),
+		bmq.WithTimeouts(bmq.Timeouts{ConnectTimeout: 5 * time.Second}))
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	fmt.Println("Connected to BlazingMQ broker", broker)
+	fmt.Println("Press Ctrl-C or send SIGTERM to exit")
+	if err := session.OpenQueue(ctx, queue, bmq.WithRead()); err != nil {
+		return err
+	}
+	if broker.Inside {
+		fmt.Printf("To post to it: go run ./examples/producer -broker %s -queue '%s'\n", broker.URI, queue)
+		if err := feed(ctx, broker.URI, queue); err != nil {
+			return err
+		}
+	}
+
+	<-ctx.Done()
+	fmt.Println("Waiting to process all outstanding messages")
+	closing := context.WithoutCancel(ctx) // ctx is over; what follows has the session's timeouts
+	// When this returns no further message comes, and the handler is through with those
+	// that came.
+	if err := session.ConfigureQueue(closing, queue, bmq.Paused()); err != nil {
+		return err
+	}
+	if err := session.CloseQueue(closing, queue); err != nil {
+		return err
+	}
+	if err := session.Close(); err != nil {
+		return err
+	}
+	fmt.Println("Session stopped.")
+	return nil
+}
