@@ -197,6 +197,7 @@ func ParseProperties(data []byte, oldStyle bool) (Properties, []byte, error) {
 
 // check walks over all properties once, so that All need not.
 func (p *Properties) check() error {
+	var names nameSet
 	end := 0
 	for i := range p.n {
 		typ, field, nameLen := p.head(i)
@@ -211,40 +212,44 @@ func (p *Properties) check() error {
 		if size := typ.fixedSize(); size != 0 && size != valueLen {
 			return malformed("property %d of %d has type %d and %d bytes", i+1, p.n, typ, valueLen)
 		}
+		if name := p.data[start : start+nameLen]; !names.add(name) {
+			return malformed("property %q is there twice", name)
+		}
 	}
 	if end != len(p.data) {
 		return malformed("%d bytes behind the properties", len(p.data)-end)
 	}
-	return p.checkNames()
+	return nil
 }
 
-// checkNames refuses a name that is there twice. The usual few names are compared
-// with each other, which costs no memory.
-func (p *Properties) checkNames() error {
-	const few = 12
-	var seen map[string]struct{}
-	if p.n > few {
-		seen = make(map[string]struct{}, p.n)
-	}
-	for r := range p.All {
-		if seen != nil {
-			if _, twice := seen[string(r.Name)]; twice {
-				return malformed("property %q is there twice", r.Name)
-			}
-			seen[string(r.Name)] = struct{}{}
-			continue
-		}
-		same := 0
-		for other := range p.All {
-			if string(other.Name) == string(r.Name) {
-				same++
-			}
-		}
-		if same > 1 {
-			return malformed("property %q is there twice", r.Name)
+// nameSet finds a name that comes twice. The usual few names are compared with each
+// other, which costs no memory.
+type nameSet struct {
+	few  [12][]byte
+	n    int
+	many map[string]struct{}
+}
+
+// add answers false if name was added before.
+func (s *nameSet) add(name []byte) bool {
+	for _, other := range s.few[:s.n] {
+		if string(other) == string(name) {
+			return false
 		}
 	}
-	return nil
+	if s.n < len(s.few) {
+		s.few[s.n] = name
+		s.n++
+		return true
+	}
+	if _, twice := s.many[string(name)]; twice {
+		return false
+	}
+	if s.many == nil {
+		s.many = make(map[string]struct{})
+	}
+	s.many[string(name)] = struct{}{}
+	return true
 }
 
 func (p *Properties) head(i int) (t PropertyType, field, nameLen int) {

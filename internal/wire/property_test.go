@@ -128,10 +128,12 @@ func TestMostPropertiesFit(t *testing.T) {
 		p, _, err := wire.ParseProperties(data, oldStyle)
 		require.NoError(t, err)
 		require.Equal(t, props, propertyList(&p))
-		// The last name again in place of the first one.
-		twice := bytes.Replace(data, []byte("n000"), []byte("n254"), 1)
-		_, _, err = wire.ParseProperties(twice, oldStyle)
-		require.ErrorContains(t, err, `"n254" is there twice`)
+		// The last name in place of another one.
+		for _, name := range []string{"n000", "n011", "n012", "n253"} {
+			twice := bytes.Replace(data, []byte(name), []byte("n254"), 1)
+			_, _, err = wire.ParseProperties(twice, oldStyle)
+			require.ErrorContains(t, err, `"n254" is there twice`)
+		}
 	}
 }
 
