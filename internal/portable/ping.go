@@ -12,7 +12,7 @@ import (
 func (s *Session) Ping(ctx context.Context) engine.Status {
 	s.mu.Lock()
 	if s.state != stateStarted {
-		s.mu.Unlock()
+		defer s.mu.Unlock()
 		return engine.Status{Code: engine.NotConnected, Text: "Not connected", Err: s.lastErr}
 	}
 	pong := make(chan struct{})
