@@ -25,7 +25,8 @@ func Bool(b bool) Value {
 	return Value{kind: kindBool}
 }
 
-// Int returns the value of an integer property of any size.
+// Int returns the value of an integer property of any size. A CHAR counts as a signed
+// byte.
 func Int(n int64) Value { return Value{kind: kindInt, num: n} }
 
 // String returns the value of a string property.
