@@ -1,9 +1,6 @@
 package broker
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/bmq-go/bmq/internal/wire"
 	"github.com/bmq-go/bmq/internal/wire/ctrl"
 )
@@ -31,24 +28,3 @@ func (a *admin) event(ev wire.Event) {
 		RID: m.RID, Choice: ctrl.Choice{AdminCommandResponse: &ctrl.AdminCommandResponse{Text: text}},
 	})
 }
-
-// Admin runs a command and returns what it prints.
-func (b *Broker) Admin(command string) string {
-	words := strings.Fields(command)
-	if len(words) == 0 {
-		return undecodable("Empty input")
-	}
-	if strings.ToUpper(words[0]) == "HELP" {
-		return adminHelp
-	}
-	return undecodable(fmt.Sprintf("Invalid command. Send \"HELP\" for list of commands. Invalid command word: %s", words[0]))
-}
-
-func undecodable(reason string) string {
-	return fmt.Sprintf("Unable to decode command (rc: -1, error: '%s')", reason)
-}
-
-const adminHelp = `This process responds to the following CMD subcommands:
-    HELP
-        Show list of supported commands
-`

@@ -54,10 +54,24 @@ func ReadDirectory(dir string) (*Directory, error) {
 			return nil, err
 		}
 	}
+	d.Config.Reload = func(name string) (Domain, error) { return readDomain(d.Config.DomainsDir, name) }
 	if len(d.Config.Domains) == 0 {
 		return nil, fmt.Errorf("%s: there is no domain: put one into a file NAME.json", d.Config.DomainsDir)
 	}
 	return d, nil
+}
+
+// readDomain reads one domain again.
+func readDomain(dir, name string) (Domain, error) {
+	var d Directory
+	err := d.read(filepath.Join(dir, filepath.Base(name)+".json"), func(n *confNode) { d.domain(n, name) })
+	if err == nil && len(d.Config.Domains) == 0 {
+		err = fmt.Errorf("domain '%s' is a redirection", name)
+	}
+	if err != nil {
+		return Domain{}, err
+	}
+	return d.Config.Domains[0], nil
 }
 
 // read reads one file.

@@ -129,6 +129,8 @@ type Config struct {
 	HidePropertiesEx, HideSubscriptions bool
 	// DomainsDir is the directory that error texts name for domain files.
 	DomainsDir string
+	// Reload reads the configuration of a domain again; nil: it can't be.
+	Reload func(domain string) (Domain, error)
 	// Logger gets what an operator should know; nil: nobody does.
 	Logger *slog.Logger
 }

@@ -35,7 +35,7 @@ func (s *session) confirmEvent(body []byte) {
 // before the broker restarted.
 func (h *handle) confirm(g wire.GUID, subID uint32) {
 	q, st := h.queue, h.streamByID(subID)
-	if st == nil || st.app == nil || !st.app.authorized || q.domain.config().Mode == Broadcast {
+	if st == nil || st.app == nil || q.domain.config().Mode == Broadcast {
 		return
 	}
 	a := st.app

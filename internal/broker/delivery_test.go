@@ -16,7 +16,7 @@ const (
 )
 
 func TestMessagesArriveInOrderAndAreGoneWhenConfirmed(t *testing.T) {
-	inWorld(t, broker.Config{}, func(w *world) {
+	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
 		producer, consumer := w.client(), w.client()
 		producer.open(priorityQueue, 7, write)
 		guids := producer.produce(7, "a", "b", "c")
@@ -44,7 +44,7 @@ func TestUnconfirmedMessagesComeAgainOutOfOrder(t *testing.T) {
 		"crash":      (*peer).vanish,
 	} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, broker.Config{}, func(w *world) {
+			inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
 				producer, first := w.client(), w.client()
 				producer.open(priorityQueue, 0, write)
 				first.consume(priorityQueue, 3, 1)
@@ -65,7 +65,7 @@ func TestUnconfirmedMessagesComeAgainOutOfOrder(t *testing.T) {
 }
 
 func TestEqualConsumersTakeStrictTurns(t *testing.T) {
-	inWorld(t, broker.Config{}, func(w *world) {
+	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
 		producer, one, two := w.client(), w.client(), w.client()
 		producer.open(priorityQueue, 0, write)
 		one.consume(priorityQueue, 0, 1)
@@ -77,7 +77,7 @@ func TestEqualConsumersTakeStrictTurns(t *testing.T) {
 }
 
 func TestFanoutGivesEachApplicationItsCopy(t *testing.T) {
-	inWorld(t, broker.Config{}, func(w *world) {
+	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
 		producer, both, late := w.client(), w.client(), w.client()
 		producer.open(fanoutQueue, 0, write)
 		both.openApp(fanoutQueue, 5, 1, "foo")
@@ -100,7 +100,7 @@ func TestFanoutGivesEachApplicationItsCopy(t *testing.T) {
 }
 
 func TestBroadcastReachesThoseWhoAreThere(t *testing.T) {
-	inWorld(t, broker.Config{}, func(w *world) {
+	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
 		producer, one, two := w.client(), w.client(), w.client()
 		producer.open(broadcastQueue, 0, write)
 		producer.produce(0, "lost")
@@ -113,7 +113,7 @@ func TestBroadcastReachesThoseWhoAreThere(t *testing.T) {
 }
 
 func TestWindowReopensAtFourFifths(t *testing.T) {
-	inWorld(t, broker.Config{}, func(w *world) {
+	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
 		producer, consumer := w.client(), w.client()
 		producer.open(priorityQueue, 0, write)
 		guids := producer.produce(0, "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e")

@@ -31,7 +31,7 @@ type world struct {
 
 // inWorld runs f with a broker in a bubble of testing/synctest: whatever the
 // broker does is done when a peer looks at what it received.
-func inWorld(t *testing.T, config broker.Config, f func(w *world)) {
+func inWorld(t *testing.T, config broker.Config, f func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b, err := broker.New(config)
@@ -39,7 +39,7 @@ func inWorld(t *testing.T, config broker.Config, f func(w *world)) {
 		w := &world{t: t, broker: b}
 		w.serve()
 		defer b.Kill()
-		f(w)
+		f(t, w)
 	})
 }
 

@@ -33,6 +33,7 @@ type queue struct {
 	expiry     *Timer
 	idleSince  time.Duration
 	counters   Counters
+	shown      Counters // when somebody asked last
 }
 
 func newQueue(d *domain, uri wire.URI) *queue {

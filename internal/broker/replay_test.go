@@ -108,7 +108,7 @@ func TestRecordedSessions(t *testing.T) {
 			if why := notReplayed[name]; why != "" {
 				t.Skip(why)
 			}
-			inWorld(t, captureConfig(name), func(w *world) {
+			inWorld(t, captureConfig(name), func(t *testing.T, w *world) {
 				r := &replay{world: w, conns: make(map[int]*replayed), known: make(map[wire.GUID]bool), name: name}
 				r.run(readCapture(t, path))
 			})
