@@ -4,15 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bmq-go/bmq/internal/wire"
 	"github.com/bmq-go/bmq/internal/wire/ctrl"
 )
 
-// reauthenticationMargin is how long before the end of a credential's lifetime it is
-// presented again, where a tenth of the lifetime is less.
-const reauthenticationMargin = 5 * time.Second
+const (
+	// reauthenticationMargin is how long before the end of a credential's lifetime it is
+	// presented again, where a tenth of the lifetime is less.
+	reauthenticationMargin = 5 * time.Second
+	// minReauthentication is the least time between two authentications, whatever
+	// lifetime the broker gives.
+	minReauthentication = time.Second
+)
 
 func (s *Session) credential(ctx context.Context) (*ctrl.AuthenticationMessage, error) {
 	credential, err := s.cfg.Credentials(ctx)
@@ -57,30 +64,50 @@ func (c *connection) authenticated(m *ctrl.AuthenticationMessage) error {
 	return nil
 }
 
+// reauthentication presents a credential again. All but awaited belongs to the
+// goroutine that reads.
+type reauthentication struct {
+	timer   *time.Timer
+	running sync.WaitGroup
+	awaited atomic.Bool // the broker has to answer
+}
+
+// stop ends it, and returns when the credential provider has.
+func (r *reauthentication) stop() {
+	if r.timer != nil && r.timer.Stop() {
+		r.running.Done()
+	}
+	r.running.Wait()
+}
+
 // scheduleReauthentication presents a credential again before the present one's
-// lifetime ends. It is called by the goroutine that reads.
-func (s *Session) scheduleReauthentication(c *connection) {
+// lifetime ends. It is called by the goroutine that reads. ctx ends with the
+// connection.
+func (s *Session) scheduleReauthentication(ctx context.Context, c *connection) {
 	if c.credentialLifetime == 0 {
 		return
 	}
-	wait := min(c.credentialLifetime*9/10, c.credentialLifetime-reauthenticationMargin)
-	c.reauthentication = time.AfterFunc(max(wait, 0), func() {
-		select {
-		case <-c.closed:
-			return
-		default:
-		}
-		msg, err := s.credential(s.ctx)
+	wait := c.credentialLifetime - max(c.credentialLifetime/10, reauthenticationMargin)
+	r := &c.reauthentication
+	r.running.Add(1)
+	r.timer = time.AfterFunc(max(wait, minReauthentication), func() {
+		defer r.running.Done()
+		msg, err := s.credential(ctx)
 		if err != nil {
 			c.close(err)
 			return
 		}
+		r.awaited.Store(true)
 		s.out.controlOn(c, ctrl.AppendEvent(nil, wire.EncodingBER, msg))
 	})
 }
 
 // onAuthentication takes the broker's answer to a credential that was presented again.
-func (s *Session) onAuthentication(c *connection, body []byte, e wire.Encoding) {
+func (s *Session) onAuthentication(ctx context.Context, c *connection, body []byte, e wire.Encoding) {
+	if !c.reauthentication.awaited.Swap(false) {
+		s.log.Error("ignored an AUTHENTICATION event that answers nothing")
+		return
+	}
 	var msg ctrl.AuthenticationMessage
 	err := ctrl.Decode(body, e, &msg)
 	if err == nil {
@@ -90,5 +117,5 @@ func (s *Session) onAuthentication(c *connection, body []byte, e wire.Encoding) 
 		c.close(err)
 		return
 	}
-	s.scheduleReauthentication(c)
+	s.scheduleReauthentication(ctx, c)
 }

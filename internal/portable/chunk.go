@@ -15,38 +15,73 @@ const (
 // the length of buf.
 type chunk struct {
 	buf  []byte
-	refs int // segments and pending posts that need it, and the outbox that writes to it
+	refs int // segments and pending posts that need it, and the arena that writes to it
 }
 
 var chunks = sync.Pool{New: func() any { return &chunk{buf: make([]byte, 0, maxChunk)} }}
 
 // newChunk returns a chunk with room for at least n bytes.
-func newChunk(n, size int) *chunk {
-	switch {
-	case n > maxChunk:
+func newChunk(n int) *chunk {
+	if n <= maxChunk/2 || n > maxChunk {
 		return &chunk{buf: make([]byte, 0, n)}
-	case max(n, size) <= maxChunk/2:
-		return &chunk{buf: make([]byte, 0, max(n, size))}
 	}
 	return chunks.Get().(*chunk)
 }
 
 func (c *chunk) room() int { return cap(c.buf) - len(c.buf) }
 
+// arena is the memory of an outbox, whose mutex guards it.
+type arena struct {
+	current *chunk // that is written into; nil: none
+	size    int    // of the next chunk
+	held    int64  // capacity in bytes of all chunks that are needed
+}
+
+// reserve returns a chunk with room for n bytes. Who appends to it has to take a
+// reference before the next call.
+func (a *arena) reserve(n int) *chunk {
+	if n > maxChunk {
+		return a.add(newChunk(n))
+	}
+	if c := a.current; c != nil {
+		if c.refs == 1 {
+			c.buf = c.buf[:0] // nobody else needs what is in it
+		}
+		if c.room() >= n {
+			return c
+		}
+		a.release(c)
+		a.size = min(2*a.size, maxChunk)
+	}
+	a.size = max(a.size, minChunk)
+	a.current = a.add(newChunk(max(n, a.size)))
+	a.current.refs = 1
+	return a.current
+}
+
+func (a *arena) add(c *chunk) *chunk {
+	a.held += int64(cap(c.buf))
+	return c
+}
+
 // release gives up one reference.
-func (c *chunk) release() {
+func (a *arena) release(c *chunk) {
 	c.refs--
-	if c.refs == 0 && cap(c.buf) == maxChunk {
+	if c.refs > 0 {
+		return
+	}
+	a.held -= int64(cap(c.buf))
+	if cap(c.buf) == maxChunk {
 		c.buf = c.buf[:0]
 		chunks.Put(c)
 	}
 }
 
-// segment is a part of a chunk that is to be sent.
-type segment struct {
-	c        *chunk
-	from, to int
-	posts    uint64 // posts up to this number are in the stream with it, exclusive
+// rest gives up the current chunk if nothing of it is needed: a quiet session keeps
+// no memory.
+func (a *arena) rest() {
+	if c := a.current; c != nil && c.refs == 1 {
+		a.current = nil
+		a.release(c)
+	}
 }
-
-func (s *segment) bytes() []byte { return s.c.buf[s.from:s.to:s.to] }

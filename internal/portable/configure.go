@@ -22,30 +22,69 @@ func (q *queue) Configure(opts engine.QueueOptions, timeout time.Duration, done 
 		done(engine.Status{Code: engine.ConfigureAlreadyInProgress})
 		return
 	}
-	health := func() {
-		q.options = opts
-		s.health.configured(s, q)
-	}
-	if !q.req.Read || q.suspended {
-		health()
-		done(engine.Status{})
-		return
-	}
-	r := q.configureRequest(requestReconfigure, opts)
-	r.options = opts
+	r := &request{kind: requestReconfigure, q: q, options: &opts}
 	r.done = func(st engine.Status) {
 		if st.OK() {
-			health()
+			q.options = &opts
+			s.health.reconcile(s, q)
 		}
 		done(st)
 	}
-	r.timer = time.AfterFunc(timeout, func() { s.reconfigureTimedOut(r, timeout) })
+	if q.dormant() {
+		r.end(engine.Status{})
+		return
+	}
 	q.configuring = r
+	r.timer = time.AfterFunc(timeout, func() { s.reconfigureTimedOut(r, timeout) })
 	if q.state == queueOpened && s.restored {
-		s.transmit(r)
+		q.sendReconfigure(r)
 		return
 	}
 	s.kept = append(s.kept, r)
+}
+
+// sendReconfigure sends the request of a Configure, for the first time or again. It
+// stays as it was, unless the broker of the present connection would not understand.
+func (q *queue) sendReconfigure(r *request) {
+	switch {
+	case q.configuring != r: // the queue was closed
+		return
+	case q.state != queueOpened:
+		r.end(engine.Status{Code: engine.NotConnected, Text: "the queue could not be opened again"})
+		return
+	case q.dormant():
+		r.end(engine.Status{})
+		return
+	}
+	if st := q.checkSupported(r.options); !st.OK() {
+		r.end(st)
+		return
+	}
+	understood := r.msg.ConfigureQueueStream != nil
+	if q.s.conn.configureStream {
+		understood = r.msg.ConfigureStream != nil
+	}
+	if !understood {
+		q.fill(r)
+	}
+	q.s.transmit(r)
+}
+
+// dormant tells whether the broker need not know of other options: it delivers
+// nothing, and will be told when it is to.
+func (q *queue) dormant() bool {
+	switch {
+	case !q.req.Read:
+		return true
+	case q.state == queuePending:
+		return q.suspended
+	case q.state != queueOpened:
+		return false
+	}
+	if change := q.s.health.pending[q]; change != nil {
+		return change.kind == requestSuspend
+	}
+	return q.suspended
 }
 
 // reconfigureTimedOut reports the timeout. The answer may still come, and then says
@@ -56,49 +95,71 @@ func (s *Session) reconfigureTimedOut(r *request, timeout time.Duration) {
 	if r.q.configuring != r {
 		return
 	}
-	r.q.configuring = nil
 	r.expired = true
-	s.unkeep(r.q)
-	r.finish(engine.Status{Code: engine.Timeout, Text: fmt.Sprintf("no answer within %v", timeout)})
+	s.unkeep(r)
+	r.end(engine.Status{Code: engine.Timeout, Text: fmt.Sprintf("no answer within %v", timeout)})
+	r.q.restore()
 }
 
 // answeredReconfigure takes the broker's answer to a Configure.
 func (q *queue) answeredReconfigure(r *request, st engine.Status) {
 	if r.expired {
-		if st.OK() && !reflect.DeepEqual(r.options, q.options) && q.state == queueOpened {
-			// The broker did in the end what was given up: back to what is in force here.
-			q.s.transmit(q.configureRequest(requestRestore, q.options))
-		}
+		q.late = q.late || st.OK()
 		return
 	}
-	q.configuring = nil
-	r.finish(st)
+	r.end(st)
 }
 
-// configureRequest asks for deliveries with opts, in the style that the broker
-// knows. The subscriptions are registered when the broker agrees.
-func (q *queue) configureRequest(kind requestKind, opts engine.QueueOptions) *request {
-	r := &request{kind: kind, q: q}
-	if q.s.conn == nil || q.s.conn.configureStream {
-		r.msg.ConfigureStream = q.configureStream(r, opts)
-	} else {
-		r.msg.ConfigureQueueStream = q.configureQueueStream(r, opts)
+// restore configures the queue as it should be where the broker agreed to something
+// else after that had been given up here, and nothing is under way that changes it
+// anyway.
+func (q *queue) restore() {
+	if !q.late || q.configuring != nil || q.s.health.pending[q] != nil {
+		return
 	}
+	q.late = false
+	if q.state == queueOpened && !q.suspended && !reflect.DeepEqual(q.agreed, q.options) {
+		q.s.transmit(q.configureRequest(requestRestore, q.options))
+	}
+}
+
+// checkSupported refuses options that the broker would take for something else: an
+// old one knows no subscriptions, and would deliver everything.
+func (q *queue) checkSupported(opts *engine.QueueOptions) engine.Status {
+	subs := opts.Subscriptions
+	if q.s.conn.configureStream || len(subs) == 0 || len(subs) == 1 && subs[0].Expression == "" {
+		return engine.Status{}
+	}
+	return engine.Status{Code: engine.NotSupported, Text: "the broker knows no subscriptions with expressions"}
+}
+
+// configureRequest asks for deliveries with opts, or for none if opts is nil. The
+// subscriptions are registered when the broker agrees.
+func (q *queue) configureRequest(kind requestKind, opts *engine.QueueOptions) *request {
+	r := &request{kind: kind, q: q, options: opts}
+	q.fill(r)
 	return r
 }
 
-func (q *queue) deconfigureRequest(kind requestKind) *request {
-	r := &request{kind: kind, q: q}
-	if q.s.conn.configureStream {
-		r.msg.ConfigureStream = &ctrl.ConfigureStream{
-			QID: q.stream.qid, StreamParameters: ctrl.StreamParameters{AppID: q.appID()},
+// fill writes the message of a request, in the style that the broker knows.
+func (q *queue) fill(r *request) {
+	r.msg, r.subs = ctrl.Choice{}, nil
+	var subs []engine.Subscription
+	if opts := r.options; opts != nil {
+		subs = opts.Subscriptions
+		if len(subs) == 0 {
+			subs = []engine.Subscription{{
+				MaxUnconfirmedMessages: opts.MaxUnconfirmedMessages,
+				MaxUnconfirmedBytes:    opts.MaxUnconfirmedBytes,
+				ConsumerPriority:       opts.ConsumerPriority,
+			}}
 		}
-		return r
 	}
-	r.msg.ConfigureQueueStream = &ctrl.ConfigureQueueStream{
-		QID: q.stream.qid, StreamParameters: ctrl.QueueStreamParameters{SubIDInfo: q.subIDInfo(), ConsumerPriority: ctrl.InvalidPriority},
+	if q.s.conn.configureStream {
+		r.msg.ConfigureStream = q.configureStream(r, subs)
+	} else {
+		r.msg.ConfigureQueueStream = q.configureQueueStream(r, subs)
 	}
-	return r
 }
 
 func (q *queue) appID() string {
@@ -108,51 +169,39 @@ func (q *queue) appID() string {
 	return q.req.URI.AppID
 }
 
-func (q *queue) subIDInfo() *ctrl.SubQueueIDInfo {
-	if q.subID == 0 {
-		return nil
-	}
-	return &ctrl.SubQueueIDInfo{SubID: q.subID, AppID: q.appID()}
-}
-
-func (q *queue) configureStream(r *request, opts engine.QueueOptions) *ctrl.ConfigureStream {
+func (q *queue) configureStream(r *request, subs []engine.Subscription) *ctrl.ConfigureStream {
 	msg := &ctrl.ConfigureStream{QID: q.stream.qid, StreamParameters: ctrl.StreamParameters{AppID: q.appID()}}
-	add := func(expression ctrl.Expression, messages, bytes int64, priority int32, handle any) {
+	for i := range subs {
+		sub := &subs[i]
 		q.s.lastSID++
-		r.subs = append(r.subs, &subscription{q: q, id: q.s.lastSID, handle: handle})
-		msg.StreamParameters.Subscriptions = append(msg.StreamParameters.Subscriptions, ctrl.Subscription{
-			SID: q.s.lastSID, Expression: expression,
-			Consumers: []ctrl.ConsumerInfo{{
-				MaxUnconfirmedMessages: messages, MaxUnconfirmedBytes: bytes,
-				ConsumerPriority: priority, ConsumerPriorityCount: 1,
-			}},
-		})
-	}
-	for _, sub := range opts.Subscriptions {
+		r.subs = append(r.subs, &subscription{q: q, id: q.s.lastSID, handle: sub.Handle})
 		expression := ctrl.Expression{Version: ctrl.ExpressionVersion1, Text: sub.Expression}
 		if sub.Expression == "" {
 			expression.Version = ctrl.ExpressionUndefined
 		}
-		add(expression, sub.MaxUnconfirmedMessages, sub.MaxUnconfirmedBytes, sub.ConsumerPriority, sub.Handle)
-	}
-	if len(opts.Subscriptions) == 0 {
-		add(ctrl.Expression{}, opts.MaxUnconfirmedMessages, opts.MaxUnconfirmedBytes, opts.ConsumerPriority, nil)
+		msg.StreamParameters.Subscriptions = append(msg.StreamParameters.Subscriptions, ctrl.Subscription{
+			SID: q.s.lastSID, Expression: expression,
+			Consumers: []ctrl.ConsumerInfo{{
+				MaxUnconfirmedMessages: sub.MaxUnconfirmedMessages, MaxUnconfirmedBytes: sub.MaxUnconfirmedBytes,
+				ConsumerPriority: sub.ConsumerPriority, ConsumerPriorityCount: 1,
+			}},
+		})
 	}
 	return msg
 }
 
 // configureQueueStream is for brokers that know one subscription only; its id is
 // the sub-queue id.
-func (q *queue) configureQueueStream(r *request, opts engine.QueueOptions) *ctrl.ConfigureQueueStream {
-	r.subs = []*subscription{{q: q, id: q.subID}}
-	return &ctrl.ConfigureQueueStream{
-		QID: q.stream.qid,
-		StreamParameters: ctrl.QueueStreamParameters{
-			SubIDInfo:              q.subIDInfo(),
-			MaxUnconfirmedMessages: opts.MaxUnconfirmedMessages,
-			MaxUnconfirmedBytes:    opts.MaxUnconfirmedBytes,
-			ConsumerPriority:       opts.ConsumerPriority,
-			ConsumerPriorityCount:  1,
-		},
+func (q *queue) configureQueueStream(r *request, subs []engine.Subscription) *ctrl.ConfigureQueueStream {
+	msg := &ctrl.ConfigureQueueStream{
+		QID:              q.stream.qid,
+		StreamParameters: ctrl.QueueStreamParameters{SubIDInfo: q.subIDInfo(), ConsumerPriority: ctrl.InvalidPriority},
 	}
+	if len(subs) > 0 {
+		r.subs = []*subscription{{q: q, id: q.subID, handle: subs[0].Handle}}
+		p := &msg.StreamParameters
+		p.MaxUnconfirmedMessages, p.MaxUnconfirmedBytes = subs[0].MaxUnconfirmedMessages, subs[0].MaxUnconfirmedBytes
+		p.ConsumerPriority, p.ConsumerPriorityCount = subs[0].ConsumerPriority, 1
+	}
+	return msg
 }

@@ -26,7 +26,7 @@ func (s *Session) connect(ctx context.Context) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := newConnection(conn, &s.stats)
+	c := newConnection(conn, s)
 	stop := context.AfterFunc(ctx, func() { c.close(ctx.Err()) })
 	err = s.negotiate(ctx, c)
 	if !stop() {
@@ -65,8 +65,8 @@ func (s *Session) negotiate(ctx context.Context, c *connection) error {
 	broker := resp.BrokerIdentity.Features
 	c.propertiesEx = ctrl.HasFeature(broker, ctrl.FeatureProperties, ctrl.FeaturePropertiesEx)
 	c.configureStream = ctrl.HasFeature(broker, ctrl.FeatureSubscriptions, ctrl.FeatureConfigureStream)
-	c.heartbeatInterval = time.Duration(resp.HeartbeatIntervalMs) * time.Millisecond
-	c.maxMissedHeartbeats = int(resp.MaxMissedHeartbeats)
+	c.heartbeat.interval = time.Duration(resp.HeartbeatIntervalMs) * time.Millisecond
+	c.heartbeat.max = int(resp.MaxMissedHeartbeats)
 	return nil
 }
 
@@ -94,23 +94,23 @@ func (s *Session) identity() *ctrl.ClientIdentity {
 // connection is one negotiated connection, or one that is being negotiated.
 type connection struct {
 	net.Conn
-	reader              *framing.Reader
-	stats               *counters
-	propertiesEx        bool // the broker knows properties of the new style
-	configureStream     bool // the broker knows configureStream
-	heartbeatInterval   time.Duration
-	maxMissedHeartbeats int
-	credentialLifetime  time.Duration // 0: no end
-	reauthentication    *time.Timer   // nil: none
+	reader             *framing.Reader
+	stats              *counters
+	propertiesEx       bool // the broker knows properties of the new style
+	configureStream    bool // the broker knows configureStream
+	heartbeat          heartbeat
+	credentialLifetime time.Duration // 0: no end
+	reauthentication   reauthentication
 
 	once   sync.Once
 	closed chan struct{}
 	cause  error // why it was closed; set before closed is closed
 }
 
-func newConnection(conn net.Conn, stats *counters) *connection {
-	c := &connection{Conn: conn, stats: stats, closed: make(chan struct{})}
+func newConnection(conn net.Conn, s *Session) *connection {
+	c := &connection{Conn: conn, stats: &s.stats, closed: make(chan struct{})}
 	c.reader = framing.NewReader(c, wire.MaxEventSize)
+	c.heartbeat.out, c.heartbeat.c = &s.out, c
 	return c
 }
 
@@ -128,6 +128,15 @@ func (c *connection) close(cause error) {
 		close(c.closed)
 		_ = c.Conn.Close()
 	})
+}
+
+func (c *connection) isClosed() bool {
+	select {
+	case <-c.closed:
+		return true
+	default:
+		return false
+	}
 }
 
 // send writes a message while nobody else does.

@@ -11,16 +11,12 @@ func (s *Session) Flush(ctx context.Context) engine.Status {
 	o := &s.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	last := o.pending.next
-	for o.pending.first < last {
-		if o.room == nil {
-			o.room = make(chan struct{}) // closed whenever posts are answered or forgotten
-		}
-		room := o.room
+	for end := o.pending.next; o.pending.before(end); {
+		change := o.change()
 		o.mu.Unlock()
 		var err error
 		select {
-		case <-room:
+		case <-change:
 		case <-ctx.Done():
 			err = ctx.Err()
 		}

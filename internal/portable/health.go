@@ -20,18 +20,26 @@ func (s *Session) SetHostHealth(healthy bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := &s.health
-	if h.healthy == healthy || s.state == stateClosing || s.state == stateStopped {
+	if h.healthy == healthy {
 		return
 	}
 	h.healthy = healthy
-	if !healthy && !h.bad {
-		h.bad = true
-		s.event(eventHostUnhealthy, nil, engine.Status{})
+	if s.state == stateClosing || s.state == stateStopped {
+		return
 	}
+	h.report(s)
 	for _, q := range s.queuesNow() {
 		h.reconcile(s, q)
 	}
 	h.checkRestored(s)
+}
+
+// report tells that the host is unhealthy, once.
+func (h *hostHealth) report(s *Session) {
+	if !h.healthy && !h.bad {
+		h.bad = true
+		s.event(eventHostUnhealthy, nil, engine.Status{})
+	}
 }
 
 // suspends tells whether the queue is to be out of use at present.
@@ -41,35 +49,38 @@ func (h *hostHealth) suspends(q *queue) bool {
 
 // reconcile begins what brings the queue to the state it should have. One change is
 // under way at a time; what has changed meanwhile is looked at when it is through.
+// Without a connection a change is through at once: reopening follows it.
 func (h *hostHealth) reconcile(s *Session, q *queue) {
 	want := h.suspends(q)
 	if want == q.suspended || h.pending[q] != nil || q.closeDone != nil {
 		return
 	}
-	switch q.state {
-	case queueOpened, queuePending:
-	default:
-		return // joined looks again when the queue is open
-	}
-	s.out.changeGate(q, func(g *gate) { g.suspended = want || g.suspended })
-	if !q.req.Read || q.state == queuePending {
+	switch {
+	case q.state == queuePending, q.state == queueOpened && !q.req.Read:
 		h.settle(s, q, want, engine.Status{})
-		return
-	}
+	case q.state == queueOpened:
+		h.change(s, q, want)
+	} // in other states joined looks again when the queue is open
+}
+
+// change has the broker deliver nothing more, or deliver again.
+func (h *hostHealth) change(s *Session, q *queue, suspend bool) {
 	var r *request
-	if want {
-		r = q.deconfigureRequest(requestSuspend)
+	if suspend {
+		s.out.changeGate(q, func(g *gate) { g.suspended = true })
+		r = q.configureRequest(requestSuspend, nil)
 	} else {
+		if st := q.checkSupported(q.options); !st.OK() {
+			h.settle(s, q, false, st)
+			return
+		}
 		r = q.configureRequest(requestResume, q.options)
 	}
 	timeout := s.cfg.ConfigureQueueTimeout
 	r.timer = time.AfterFunc(timeout, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if h.pending[q] == r {
-			r.expired = true
-			h.answered(s, r, engine.Status{Code: engine.Timeout, Text: fmt.Sprintf("no answer within %v", timeout)})
-		}
+		h.answered(s, r, engine.Status{Code: engine.Timeout, Text: fmt.Sprintf("no answer within %v", timeout)})
 	})
 	if h.pending == nil {
 		h.pending = make(map[*queue]*request)
@@ -80,11 +91,9 @@ func (h *hostHealth) reconcile(s *Session, q *queue) {
 
 // answered takes the broker's answer to a change.
 func (h *hostHealth) answered(s *Session, r *request, st engine.Status) {
-	if h.pending[r.q] != r {
+	if !h.end(r) {
 		return
 	}
-	delete(h.pending, r.q)
-	r.timer.Stop()
 	h.settle(s, r.q, r.kind == requestSuspend, st)
 	if r.kind == requestSuspend && !st.OK() {
 		s.dropConnection("suspending a queue failed: " + r.q.uri)
@@ -93,12 +102,21 @@ func (h *hostHealth) answered(s *Session, r *request, st engine.Status) {
 	h.checkRestored(s)
 }
 
+// end ends a change; it answers false if that was done before.
+func (h *hostHealth) end(r *request) bool {
+	if r == nil || h.pending[r.q] != r {
+		return false
+	}
+	delete(h.pending, r.q)
+	r.timer.Stop()
+	return true
+}
+
 // settle says that the queue is suspended now, or is not. A queue that could not be
 // suspended or resumed counts as if it had been: there is nothing to be done about
 // it but what its event says.
 func (h *hostHealth) settle(s *Session, q *queue, suspended bool, st engine.Status) {
-	q.suspended = suspended
-	s.out.changeGate(q, func(g *gate) { g.suspended = suspended })
+	h.set(s, q, suspended)
 	typ := eventQueueResumed
 	if suspended {
 		typ = eventQueueSuspended
@@ -106,42 +124,44 @@ func (h *hostHealth) settle(s *Session, q *queue, suspended bool, st engine.Stat
 	s.event(typ, q.req.Owner, st)
 }
 
-// joined looks at a queue that was opened or reopened. One that is opened while the
-// host is unhealthy is suspended without an event, as upstream does it.
-func (h *hostHealth) joined(s *Session, q *queue) {
-	switch want := h.suspends(q); {
-	case want:
-		q.suspended = true
-		s.out.changeGate(q, func(g *gate) { g.suspended = true })
-	case q.suspended:
-		h.settle(s, q, false, engine.Status{})
+func (h *hostHealth) set(s *Session, q *queue, suspended bool) {
+	q.suspended = suspended
+	s.out.changeGate(q, func(g *gate) { g.suspended = suspended })
+}
+
+// joined looks at a queue that was opened, or opened again, with or without being
+// configured. One that is opened the first time while the host is unhealthy is
+// suspended without an event, as upstream does it.
+func (h *hostHealth) joined(s *Session, q *queue, again bool) {
+	switch delivers := len(q.subs) > 0; {
+	case h.suspends(q) && !delivers && !again:
+		h.set(s, q, true)
+	case h.suspends(q) && !delivers:
+		if !q.suspended {
+			h.settle(s, q, true, engine.Status{})
+		}
+	default:
+		if q.suspended {
+			h.settle(s, q, false, engine.Status{})
+		}
+		h.reconcile(s, q)
 	}
 	h.checkRestored(s)
 }
 
-// configured looks at a queue whose options have changed.
-func (h *hostHealth) configured(s *Session, q *queue) {
-	h.reconcile(s, q)
-}
-
 // left forgets a queue.
 func (h *hostHealth) left(s *Session, q *queue) {
-	if r := h.pending[q]; r != nil {
-		r.timer.Stop()
-		delete(h.pending, q)
-	}
+	h.end(h.pending[q])
 	h.checkRestored(s)
 }
 
 // interrupted settles the changes that can't be answered any more: reopening will
 // do them.
 func (h *hostHealth) interrupted(s *Session) {
-	for q, r := range h.pending {
-		r.timer.Stop()
-		delete(h.pending, q)
-		h.settle(s, q, r.kind == requestSuspend, engine.Status{})
-	}
 	for _, q := range s.queuesNow() {
+		if r := h.pending[q]; h.end(r) {
+			h.settle(s, q, r.kind == requestSuspend, engine.Status{})
+		}
 		h.reconcile(s, q)
 	}
 	h.checkRestored(s)

@@ -1,24 +1,12 @@
 package portable
 
 import (
-	"net"
 	"os"
 	"sync"
 	"time"
 
 	"github.com/bmq-go/bmq/internal/engine"
 	"github.com/bmq-go/bmq/internal/wire"
-)
-
-const (
-	// maxBatch is about how many bytes are handed to the connection at a time, and how
-	// large an event grows that gathers messages.
-	maxBatch = 1 << 20
-	// maxSegments is how many pieces they may be in.
-	maxSegments = 256
-
-	controlReserve      = 4 << 20   // of the channel high watermark, for what is no post
-	channelLowWatermark = 512 << 10 // upstream's
 )
 
 // outbox is what a session sends: a stream of events to the connection there is,
@@ -30,37 +18,26 @@ const (
 type outbox struct {
 	s *Session
 
-	mu      sync.Mutex
-	wake    sync.Cond // of the goroutine that writes
-	conn    *connection
-	live    bool
-	ended   bool // the session was stopped
-	guids   *wire.GUIDGenerator
-	current *chunk // that is written into; nil: none yet
-	size    int    // of the next chunk
+	mu    sync.Mutex
+	wake  sync.Cond // of the goroutine that writes
+	idle  bool      // that goroutine waits
+	conn  *connection
+	live  bool
+	ended bool // the session was stopped
+	guids *wire.GUIDGenerator
 
-	segments []segment // that wait to be written
-	open     openEvent // at the end of the stream, still growing
-	unsent   int64     // bytes in the stream that were not written
-	idle     bool      // the goroutine that writes waits
-
+	stream       eventStream
 	pending      pendingPosts
 	pendingBytes int64
 	forgettable  int    // pending posts that nobody waits for
 	written      uint64 // posts before this number were written on this connection
+	everWritten  uint64 // the same on any connection
+	compacted    int64  // bytes that chunks held after compact, or less if they came to less since
 
 	choked bool          // unsent reached the high watermark, not the low one again yet
-	room   chan struct{} // closed when there may be room again; made by those who wait
+	room   chan struct{} // closed when posts were answered or written; made by those who wait
 
 	stats struct{ out, posted, confirms, retransmitted uint64 }
-}
-
-// openEvent is an event that messages can be added to until it is handed over.
-type openEvent struct {
-	typ    wire.EventType // EventUndefined: there is none
-	c      *chunk         // where its header is
-	at     int
-	length int
 }
 
 func (o *outbox) init(s *Session) {
@@ -83,12 +60,7 @@ func (o *outbox) detach() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.conn, o.live = nil, false
-	o.seal()
-	for i := range o.segments {
-		o.segments[i].c.release()
-	}
-	o.segments = nil
-	o.unsent = 0
+	o.stream.drop()
 	o.unchoke()
 }
 
@@ -99,66 +71,103 @@ func (o *outbox) resume() {
 	defer o.mu.Unlock()
 	o.live = true
 	o.written = o.pending.first
-	for p := range o.pending.all {
+	for n, p := range o.pending.all {
 		o.adaptStyle(p)
-		o.extend(wire.EventPut, p.to-p.from)
-		o.append(p.c, p.from, p.to)
-		o.stats.retransmitted++
+		o.stream.extend(wire.EventPut, p.to-p.from)
+		o.stream.appendPart(p.c, p.from, p.to)
+		o.stream.mark(n + 1)
+		if n < o.everWritten {
+			o.stats.retransmitted++
+		}
 	}
-	o.markPosts()
 	o.signal()
+	o.choke()
 }
 
 // close answers all posts and takes no more. What is in the stream is still sent.
 func (o *outbox) close() {
-	batch := engine.NewAckBatch()
-	o.mu.Lock()
-	o.ended = true
-	for p := range o.pending.all {
-		o.answerLocally(p, batch)
-	}
-	o.pending.trim()
-	o.wakeWaiters()
-	o.mu.Unlock()
-	o.s.deliverAcks(batch)
+	o.answerWhere(engine.Success, func(*post) bool { return true }, func() { o.ended = true })
 }
 
-// fail answers the posts of one queue.
+// fail answers the posts of one queue, and takes no more for it.
 func (o *outbox) fail(q *queue) {
+	o.answerWhere(engine.Success, func(p *post) bool { return p.q == q }, func() { q.gate.closed, q.gate.open = true, false })
+}
+
+// answerWhere ends the posts that match and whose outcome will not be learnt any
+// more, after it made a change. Queues that deliver at most once have their own
+// answer.
+func (o *outbox) answerWhere(broadcast engine.Code, match func(*post) bool, change func()) {
 	batch := engine.NewAckBatch()
 	o.mu.Lock()
-	q.gate.closed, q.gate.open = true, false
-	for p := range o.pending.all {
-		if p.q == q {
-			o.answerLocally(p, batch)
+	change()
+	for _, p := range o.pending.all {
+		if !match(p) {
+			continue
 		}
+		if p.wantAck {
+			st := engine.Unknown
+			if p.q.gate.broadcast {
+				st = broadcast
+			}
+			batch.Acks = append(batch.Acks, engine.Ack{Owner: p.q.req.Owner, Cookie: p.cookie, GUID: p.guid(), Status: st})
+		}
+		o.forget(p)
 	}
-	o.pending.trim()
-	o.wakeWaiters()
+	o.forgot()
 	o.mu.Unlock()
 	o.s.deliverAcks(batch)
 }
 
-// answerLocally ends a post whose outcome will not be learnt any more.
-func (o *outbox) answerLocally(p *post, batch *engine.AckBatch) {
-	if p.wantAck {
-		st := engine.Unknown
-		if p.q.gate.broadcast {
-			st = engine.Success
-		}
-		batch.Acks = append(batch.Acks, engine.Ack{Owner: p.q.req.Owner, Cookie: p.cookie, GUID: p.guid(), Status: st})
-	}
-	o.forget(p)
-}
-
-// forget ends a post.
+// forget ends a post; forgot has to follow.
 func (o *outbox) forget(p *post) {
 	if !p.wantAck {
 		o.forgettable--
 	}
-	o.pendingBytes -= int64(p.to - p.from)
-	p.c.release()
-	*p = post{}
+	o.pendingBytes -= p.size()
+	c := p.c
+	o.pending.remove(p)
+	o.stream.arena.release(c)
+}
+
+// forgot tidies up after posts were forgotten.
+func (o *outbox) forgot() {
+	o.pending.trim()
+	o.compact()
+	o.wakeWaiters()
+}
+
+// compactFrom is the memory in bytes that may lie idle between pending posts.
+const compactFrom = 4 << 20
+
+// compact copies the pending posts together when they keep a multiple of their size
+// in chunks: a few posts that are never answered, each in a chunk full of others
+// that were.
+func (o *outbox) compact() {
+	a := &o.stream.arena
+	o.compacted = min(o.compacted, a.held)
+	if a.held <= max(4*(o.pendingBytes+o.stream.unsent)+compactFrom, 2*o.compacted) {
+		return
+	}
+	for _, p := range o.pending.all {
+		if p.size() > maxChunk {
+			continue // has a chunk of its own
+		}
+		c := a.reserve(p.to - p.from)
+		from := len(c.buf)
+		c.buf = append(c.buf, p.bytes()...)
+		o.move(p, c, from)
+	}
+	o.compacted = a.held
+}
+
+// move has a post stand at the end of a chunk, where it was written again.
+func (o *outbox) move(p *post, c *chunk, from int) {
+	o.pendingBytes -= p.size()
+	c.refs++
+	o.stream.arena.release(p.c)
+	p.c, p.from, p.to = c, from, len(c.buf)
+	o.pendingBytes += p.size()
 }
 
 // changeGate changes what posts and confirmations of a queue meet.
@@ -174,7 +183,10 @@ func (o *outbox) changeGate(q *queue, change func(*gate)) {
 func (o *outbox) control(event []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.event(event)
+	if o.conn != nil {
+		o.stream.event(event)
+		o.signal()
+	}
 }
 
 // controlOn is control for one connection only.
@@ -182,19 +194,9 @@ func (o *outbox) controlOn(c *connection, event []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.conn == c {
-		o.event(event)
+		o.stream.event(event)
+		o.signal()
 	}
-}
-
-func (o *outbox) event(event []byte) {
-	if o.conn == nil {
-		return
-	}
-	o.seal()
-	from := o.reserve(len(event))
-	o.current.buf = append(o.current.buf, event...)
-	o.append(o.current, from, len(o.current.buf))
-	o.signal()
 }
 
 // confirm puts confirmations into the stream.
@@ -202,84 +204,23 @@ func (o *outbox) confirm(q *queue, guids []wire.GUID) engine.Status {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
-	case o.conn == nil || !q.gate.open || o.ended:
+	case o.conn == nil || !q.gate.open || q.gate.closed || o.ended:
 		return engine.Status{Code: engine.NotConnected, Text: "the message will be delivered again"}
 	case q.gate.broadcast:
 		return engine.Status{}
 	}
 	for i := range guids {
-		o.extend(wire.EventConfirm, wire.RecordSize)
-		from := o.reserve(wire.RecordSize)
-		o.current.buf = wire.AppendConfirm(o.current.buf, &wire.Confirm{
+		o.stream.extend(wire.EventConfirm, wire.RecordSize)
+		c := o.stream.arena.reserve(wire.RecordSize)
+		from := len(c.buf)
+		c.buf = wire.AppendConfirm(c.buf, &wire.Confirm{
 			QueueID: int32(q.stream.qid), GUID: guids[i], SubQueueID: q.subID,
 		})
-		o.append(o.current, from, len(o.current.buf))
+		o.stream.append(c, from)
 	}
 	o.stats.confirms += uint64(len(guids))
 	o.signal()
 	return engine.Status{}
-}
-
-// reserve makes room for n bytes in the current chunk and returns where they start.
-func (o *outbox) reserve(n int) int {
-	if o.current == nil || o.current.room() < n {
-		if o.current != nil {
-			o.size = min(2*o.size, maxChunk)
-			o.current.release()
-		}
-		o.size = max(o.size, minChunk)
-		o.current = newChunk(n, o.size)
-		o.current.refs = 1
-	} else if o.current.refs == 1 {
-		o.current.buf = o.current.buf[:0] // nobody else needs what is in it
-	}
-	return len(o.current.buf)
-}
-
-// append puts written bytes at the end of the stream.
-func (o *outbox) append(c *chunk, from, to int) {
-	if n := len(o.segments); n > 0 && o.segments[n-1].c == c && o.segments[n-1].to == from {
-		o.segments[n-1].to = to
-	} else {
-		o.segments = append(o.segments, segment{c: c, from: from, to: to})
-		c.refs++
-	}
-	o.unsent += int64(to - from)
-	if o.open.typ != wire.EventUndefined {
-		o.open.length += to - from
-	}
-}
-
-// extend has the stream end with an event of the given type that can take n bytes
-// more.
-func (o *outbox) extend(typ wire.EventType, n int) {
-	if o.open.typ == typ && o.open.length+n <= maxBatch {
-		return
-	}
-	o.seal()
-	const headers = 16 // more than an event header and a record header
-	from := o.reserve(headers)
-	o.current.buf = wire.AppendEventHeader(o.current.buf, typ, 0)
-	if typ != wire.EventPut {
-		o.current.buf = wire.AppendRecordHeader(o.current.buf)
-	}
-	o.open = openEvent{typ: typ, c: o.current, at: from}
-	o.append(o.current, from, len(o.current.buf))
-}
-
-// seal writes the length of the event that was growing.
-func (o *outbox) seal() {
-	if o.open.typ != wire.EventUndefined {
-		wire.PutEventHeader(o.open.c.buf[o.open.at:], o.open.typ, o.open.length, 0)
-		o.open = openEvent{}
-	}
-}
-
-// markPosts notes that all posts are in the stream.
-func (o *outbox) markPosts() {
-	if n := len(o.segments); n > 0 {
-		o.segments[n-1].posts = o.pending.next
-	}
 }
 
 func (o *outbox) signal() {
@@ -295,20 +236,13 @@ func (o *outbox) interrupt() {
 	o.wake.Broadcast()
 }
 
-// batch is what is written at a time.
-type batch struct {
-	segments []segment
-	buffers  net.Buffers // their bytes
-	size     int64
-}
-
 // write is the goroutine that writes to a connection, until that is closed.
 func (o *outbox) write(c *connection) {
 	var b batch
 	for o.take(c, &b) {
 		buffers := b.buffers // WriteTo consumes it
-		_, err := buffers.WriteTo(c.Conn)
-		o.wrote(c, &b)
+		n, err := buffers.WriteTo(c.Conn)
+		o.wrote(&b, n)
 		if err != nil {
 			c.close(err)
 		}
@@ -319,69 +253,53 @@ func (o *outbox) write(c *connection) {
 func (o *outbox) take(c *connection, b *batch) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for {
-		select {
-		case <-c.closed:
-			return false
-		default:
+	for !c.isClosed() {
+		if o.stream.waiting() {
+			o.stream.take(b)
+			return true
 		}
-		if len(o.segments) > 0 && o.conn == c {
-			break
-		}
-		if o.current != nil && o.current.refs == 1 {
-			o.current.release() // nothing of it is needed: a quiet session keeps no memory
-			o.current = nil
-		}
+		o.stream.arena.rest()
 		o.idle = true
 		o.wake.Wait()
 		o.idle = false
 	}
-	o.seal()
-	n := 0
-	for n < len(o.segments) && n < maxSegments && b.size < maxBatch {
-		b.buffers = append(b.buffers, o.segments[n].bytes())
-		b.size += int64(len(b.buffers[n]))
-		n++
-	}
-	b.segments = append(b.segments, o.segments[:n]...)
-	o.segments = o.segments[:copy(o.segments, o.segments[n:])]
-	return true
+	return false
 }
 
-// wrote gives up what was written, or was being written when the connection went.
-func (o *outbox) wrote(c *connection, b *batch) {
+// wrote gives up a batch of which n bytes were written: all, unless the connection is
+// over.
+func (o *outbox) wrote(b *batch, n int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.stats.out += uint64(b.size)
+	o.stats.out += uint64(n)
 	for i := range b.segments {
-		if posts := b.segments[i].posts; posts > o.written {
-			o.forgetWritten(posts)
+		n -= int64(len(b.segments[i].bytes()))
+		if n < 0 {
+			break
 		}
-		b.segments[i].c.release()
+		o.forgetWritten(b.segments[i].posts)
 	}
-	if o.conn == c {
-		o.unsent -= b.size
-		if o.unsent <= channelLowWatermark {
-			o.unchoke()
-		}
+	o.stream.done(b)
+	if o.stream.unsent <= channelLowWatermark {
+		o.unchoke()
 	}
-	clear(b.segments)
-	clear(b.buffers)
-	*b = batch{segments: b.segments[:0], buffers: b.buffers[:0]}
 }
 
-// forgetWritten ends the posts before number n that nobody waits for.
+// forgetWritten notes that the posts before number n were written, and ends those
+// that nobody waits for.
 func (o *outbox) forgetWritten(n uint64) {
+	if n <= o.written {
+		return
+	}
 	if o.forgettable > 0 {
 		for i := max(o.written, o.pending.first); i < n; i++ {
 			if p := o.pending.at(i); p.q != nil && !p.wantAck {
 				o.forget(p)
 			}
 		}
-		o.pending.trim()
-		o.wakeWaiters()
+		o.forgot()
 	}
-	o.written = n
+	o.written, o.everWritten = n, max(n, o.everWritten)
 }
 
 func (o *outbox) addStats(st *engine.Stats) {
@@ -389,6 +307,6 @@ func (o *outbox) addStats(st *engine.Stats) {
 	defer o.mu.Unlock()
 	st.BytesOut, st.MessagesPosted = o.stats.out, o.stats.posted
 	st.Confirms, st.Retransmitted = o.stats.confirms, o.stats.retransmitted
-	st.PendingMessages = int(o.pending.next - o.pending.first)
-	st.PendingBytes, st.UnsentBytes = o.pendingBytes, o.unsent
+	st.PendingMessages = o.pending.n
+	st.PendingBytes, st.UnsentBytes = o.pendingBytes, o.stream.unsent
 }

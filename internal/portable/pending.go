@@ -1,7 +1,10 @@
 package portable
 
 import (
+	"cmp"
 	"encoding/binary"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/bmq-go/bmq/internal/wire"
@@ -14,12 +17,15 @@ type post struct {
 	c        *chunk
 	from, to int // of the encoded message in c
 	wantAck  bool
+	aside    bool // in pendingPosts.aside
 }
 
 // guidOffset is where the GUID stands in an encoded PUT message.
 const guidOffset = 12
 
 func (p *post) bytes() []byte { return p.c.buf[p.from:p.to:p.to] }
+
+func (p *post) size() int64 { return int64(p.to - p.from) }
 
 func (p *post) guid() (g wire.GUID) {
 	copy(g[:], p.c.buf[p.from+guidOffset:])
@@ -34,10 +40,19 @@ func (p *post) age() time.Duration {
 }
 
 // pendingPosts are the posts of a session in their order, numbered from 0 on by the
-// counter of their GUIDs. It is a ring: posts first to next-1 are in it.
+// counter of their GUIDs. Those with the numbers first to next-1 are in a ring. A
+// few that are not answered while very many others are would have it grow without
+// end; these are put aside.
 type pendingPosts struct {
 	ring        []post
 	first, next uint64
+	aside       map[wire.GUID]*asidePost // numbers below first
+	n           int                      // posts in both
+}
+
+type asidePost struct {
+	post
+	number uint64
 }
 
 func (p *pendingPosts) at(n uint64) *post { return &p.ring[n&uint64(len(p.ring)-1)] }
@@ -45,35 +60,78 @@ func (p *pendingPosts) at(n uint64) *post { return &p.ring[n&uint64(len(p.ring)-
 // add appends the post whose number is p.next.
 func (p *pendingPosts) add(e post) {
 	if p.next-p.first == uint64(len(p.ring)) {
-		ring := make([]post, max(64, 2*len(p.ring)))
-		for n := p.first; n < p.next; n++ {
-			ring[n&uint64(len(ring)-1)] = *p.at(n)
-		}
-		p.ring = ring
+		p.makeRoom()
 	}
 	*p.at(p.next) = e
 	p.next++
+	p.n++
+}
+
+// makeRoom puts posts aside in a ring that is full mostly of answered ones, and else
+// makes a larger ring.
+func (p *pendingPosts) makeRoom() {
+	if p.n-len(p.aside) <= len(p.ring)/4 && p.putAside(len(p.ring)/2) > 0 {
+		return
+	}
+	ring := make([]post, max(64, 2*len(p.ring)))
+	for n := p.first; n < p.next; n++ {
+		ring[n&uint64(len(ring)-1)] = *p.at(n)
+	}
+	p.ring = ring
+}
+
+// putAside takes up to count posts off the front of the ring. It answers how many: a
+// post that nobody waits for ends it, since those are looked for in the ring.
+func (p *pendingPosts) putAside(count int) int {
+	for i := range count {
+		e := p.at(p.first)
+		if e.q != nil {
+			if !e.wantAck {
+				return i
+			}
+			if p.aside == nil {
+				p.aside = make(map[wire.GUID]*asidePost)
+			}
+			e.aside = true
+			p.aside[e.guid()] = &asidePost{*e, p.first}
+			*e = post{}
+		}
+		p.first++
+	}
+	return count
 }
 
 // find returns the post with the given GUID, nil if there is none. The GUID's
 // counter tells where to look; since it is cut to 22 bits there may be more than one
 // such place.
 func (p *pendingPosts) find(g *wire.GUID) *post {
-	if p.first == p.next {
-		return nil
-	}
-	last := p.next - 1
-	back := (last - uint64(g.Counter())) & wire.GUIDCounterMask
-	for back <= last-p.first {
-		if e := p.at(last - back); e.q != nil && e.guid() == *g {
-			return e
+	if p.first < p.next {
+		last := p.next - 1
+		for back := (last - uint64(g.Counter())) & wire.GUIDCounterMask; back <= last-p.first; back += wire.GUIDCounterMask + 1 {
+			if e := p.at(last - back); e.q != nil && e.guid() == *g {
+				return e
+			}
 		}
-		back += wire.GUIDCounterMask + 1
+	}
+	if e := p.aside[*g]; e != nil {
+		return &e.post
 	}
 	return nil
 }
 
-// trim drops what is answered from the front.
+// remove forgets a post; its chunk has to be there still. The ring is trimmed by trim.
+func (p *pendingPosts) remove(e *post) {
+	p.n--
+	if e.aside {
+		delete(p.aside, e.guid())
+		if len(p.aside) == 0 {
+			p.aside = nil
+		}
+	}
+	*e = post{}
+}
+
+// trim drops what is answered from the front of the ring.
 func (p *pendingPosts) trim() {
 	for p.first < p.next && p.at(p.first).q == nil {
 		p.first++
@@ -84,10 +142,32 @@ func (p *pendingPosts) trim() {
 	}
 }
 
-// all calls yield for each post that is there, in order.
-func (p *pendingPosts) all(yield func(*post) bool) {
+// before tells whether there are posts with numbers below n.
+func (p *pendingPosts) before(n uint64) bool {
+	if p.first < min(n, p.next) {
+		return true
+	}
+	for _, e := range p.aside {
+		if e.number < n {
+			return true
+		}
+	}
+	return false
+}
+
+// all calls yield with the number of each post that is there and the post, in order.
+// Posts may be removed meanwhile.
+func (p *pendingPosts) all(yield func(uint64, *post) bool) {
+	if len(p.aside) > 0 {
+		byNumber := func(a, b *asidePost) int { return cmp.Compare(a.number, b.number) }
+		for _, e := range slices.SortedFunc(maps.Values(p.aside), byNumber) {
+			if !yield(e.number, &e.post) {
+				return
+			}
+		}
+	}
 	for n := p.first; n < p.next; n++ {
-		if e := p.at(n); e.q != nil && !yield(e) {
+		if e := p.at(n); e.q != nil && !yield(n, e) {
 			return
 		}
 	}

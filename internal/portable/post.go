@@ -3,7 +3,6 @@ package portable
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/bmq-go/bmq/internal/engine"
 	"github.com/bmq-go/bmq/internal/wire"
@@ -34,7 +33,17 @@ type packed struct {
 
 func (p *packed) size() int { return wire.PutSize(len(p.area) + len(p.payload)) }
 
-// pack encodes properties and compresses, in the style that the broker knows.
+// appendTo appends the encoded message.
+func (p *packed) appendTo(dst []byte) []byte {
+	n := len(p.area) + len(p.payload)
+	dst = wire.AppendPutHeader(dst, &p.header, 0, n)
+	dst = append(dst, p.area...)
+	dst = append(dst, p.payload...)
+	return wire.AppendPadding(dst, n)
+}
+
+// pack encodes properties and compresses, in the style that the broker knows. A
+// message that needs neither needs no scratch.
 func pack(put *engine.Put, oldStyle bool, s *scratch) packed {
 	p := packed{payload: put.Payload}
 	if put.WantAck {
@@ -54,65 +63,44 @@ func pack(put *engine.Put, oldStyle bool, s *scratch) packed {
 			s.area = append(s.area, p.payload...)
 			p.area, p.payload = nil, s.area
 		}
-		var smaller bool
-		if s.zip, smaller = wire.Deflate(s.zip[:0], p.payload); smaller {
-			p.payload, p.header.Compression = s.zip, wire.CompressionZlib
-		}
+		s.zip = p.compress(s.zip[:0])
 	}
-	if len(p.area) > 0 {
-		p.header.CRC = wire.UpdateChecksum(wire.Checksum(p.area), p.payload)
-	} else {
-		p.header.CRC = wire.Checksum(p.payload)
-	}
+	p.checksum()
 	return p
+}
+
+// compress compresses the payload where that pays, into zip, which it returns.
+func (p *packed) compress(zip []byte) []byte {
+	zip, smaller := wire.Deflate(zip, p.payload)
+	p.header.Compression = wire.CompressionNone
+	if smaller {
+		p.payload, p.header.Compression = zip, wire.CompressionZlib
+	}
+	return zip
+}
+
+func (p *packed) checksum() {
+	p.header.CRC = wire.UpdateChecksum(wire.Checksum(p.area), p.payload)
 }
 
 // post takes a message over.
 func (o *outbox) post(ctx context.Context, q *queue, put *engine.Put) engine.Status {
-	var p packed
-	if len(put.Properties) > 0 || put.Compression != wire.CompressionNone {
-		s := scratches.Get().(*scratch)
-		defer s.free()
-		p = pack(put, o.oldStyle(), s)
-	} else {
-		p = pack(put, false, nil)
-	}
-	if len(p.area)+len(p.payload) > wire.MaxPayloadSize {
-		return engine.Status{Code: engine.PackPayloadTooBig, Packing: true}
-	}
-	size := int64(p.size())
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if st := o.admit(ctx, q, size); !st.OK() {
+	if len(put.Properties) == 0 && put.Compression == wire.CompressionNone {
+		p := pack(put, false, nil)
+		_, st := o.admitAndQueue(ctx, q, put, &p, false)
 		return st
 	}
-	p.header.QueueID = int32(q.stream.qid)
-	p.header.GUID, _ = o.guids.Next()
-	if o.live {
-		o.extend(wire.EventPut, int(size))
-	}
-	from := o.reserve(int(size))
-	b := wire.AppendPutHeader(o.current.buf, &p.header, 0, len(p.area)+len(p.payload))
-	b = append(b, p.area...)
-	b = append(b, p.payload...)
-	o.current.buf = wire.AppendPadding(b, len(p.area)+len(p.payload))
-	o.current.refs++
-	o.pending.add(post{q: q, cookie: put.Cookie, c: o.current, from: from, to: len(o.current.buf), wantAck: put.WantAck})
-	o.pendingBytes += size
-	o.stats.posted++
-	if !put.WantAck {
-		o.forgettable++
-	}
-	if o.live {
-		o.append(o.current, from, len(o.current.buf))
-		o.markPosts()
-		o.signal()
-		if o.unsent >= o.s.cfg.ChannelHighWatermark-controlReserve && !o.choked {
-			o.choked = true
-			o.s.event(eventChannelHighWatermark, nil, engine.Status{})
+	s := scratches.Get().(*scratch)
+	defer s.free()
+	oldStyle := o.oldStyle()
+	for {
+		p := pack(put, oldStyle, s)
+		again, st := o.admitAndQueue(ctx, q, put, &p, oldStyle)
+		if !again {
+			return st
 		}
+		oldStyle = true // the connection is another one now, to another broker
 	}
-	return engine.Status{}
 }
 
 // oldStyle tells how the broker wants properties. Without a connection nobody
@@ -123,134 +111,58 @@ func (o *outbox) oldStyle() bool {
 	return o.conn != nil && !o.conn.propertiesEx
 }
 
-// admit waits until a post of size bytes may be taken over. It is called with the
-// lock held, which it gives up while it waits.
-func (o *outbox) admit(ctx context.Context, q *queue, size int64) engine.Status {
-	var timeout <-chan time.Time
-	for {
-		switch {
-		case o.ended || q.gate.closed:
-			return engine.Status{Code: engine.PackQueueInvalid, Packing: true}
-		case q.gate.suspended:
-			return engine.Status{Code: engine.PackQueueSuspended, Packing: true}
-		case o.hasRoom(size):
-			return engine.Status{}
-		case o.s.cfg.ChannelWriteTimeout == 0:
-			return engine.Status{Code: engine.PostBWLimit}
-		}
-		if timeout == nil {
-			timer := time.NewTimer(o.s.cfg.ChannelWriteTimeout)
-			defer timer.Stop()
-			timeout = timer.C
-			defer o.s.handler.Awaiting()()
-		}
-		if o.room == nil {
-			o.room = make(chan struct{})
-		}
-		room := o.room
-		o.mu.Unlock()
-		st := engine.Status{}
-		select {
-		case <-room:
-		case <-timeout:
-			st.Code = engine.PostBWLimit
-		case <-ctx.Done():
-			st.Code = engine.Canceled
-		}
-		o.mu.Lock()
-		if !st.OK() {
-			return st
-		}
+// admitAndQueue waits for room and takes the message over. It answers true if the
+// message has to be packed again, in old style.
+func (o *outbox) admitAndQueue(ctx context.Context, q *queue, put *engine.Put, p *packed, oldStyle bool) (again bool, st engine.Status) {
+	if len(p.area)+len(p.payload) > wire.MaxPayloadSize {
+		return false, engine.Status{Code: engine.PackPayloadTooBig, Packing: true}
 	}
-}
-
-func (o *outbox) hasRoom(size int64) bool {
-	limit := o.s.cfg.MaxPendingBytes
-	return !o.choked && (limit == 0 || o.pendingBytes == 0 || o.pendingBytes+size <= limit)
-}
-
-func (o *outbox) unchoke() {
-	if o.choked {
-		o.choked = false
-		o.s.event(eventChannelLowWatermark, nil, engine.Status{})
-		o.wakeWaiters()
-	}
-}
-
-func (o *outbox) wakeWaiters() {
-	if o.room != nil {
-		close(o.room)
-		o.room = nil
-	}
-}
-
-// acked takes the posts that an ACK event answers. It returns how many were refused.
-func (o *outbox) acked(r *wire.AckReader, batch *engine.AckBatch) (nacks uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var a wire.Ack
-	for r.Next(&a) {
-		if a.Status != wire.AckSuccess {
-			nacks++
-		}
-		p := o.pending.find(&a.GUID)
-		if p == nil {
-			if a.Status != wire.AckSuccess {
-				// A post that nobody waits for: only the log can tell.
-				o.s.log.Warn("the broker refused a message that was posted without WithOnAck", "guid", a.GUID, "status", ackCode(a.Status))
-			}
-			continue
-		}
-		if p.wantAck {
-			batch.Acks = append(batch.Acks, engine.Ack{Owner: p.q.req.Owner, Cookie: p.cookie, GUID: a.GUID, Status: ackCode(a.Status)})
-		}
-		o.forget(p)
+	if st := o.admit(ctx, q, int64(p.size())); !st.OK() {
+		return false, st
 	}
-	o.pending.trim()
-	o.wakeWaiters()
-	return nacks
+	if len(put.Properties) > 0 && !oldStyle && o.live && !o.conn.propertiesEx {
+		return true, engine.Status{}
+	}
+	o.queue(q, put, p)
+	return false, engine.Status{}
 }
 
-// nextExpiry is when to look for posts that waited too long.
-func (o *outbox) nextExpiry() time.Duration {
-	const least, most = time.Second, 10 * time.Second
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	next := most
-	now := time.Since(o.guids.Epoch())
-	for p := range o.pending.all {
-		if d := p.q.gate.dedup; d > 0 {
-			next = min(next, p.age()+d-now)
-		}
+// queue writes a message and has it sent, now or when the outbox is live.
+func (o *outbox) queue(q *queue, put *engine.Put, p *packed) {
+	size := p.size()
+	p.header.QueueID = int32(q.stream.qid)
+	p.header.GUID, _ = o.guids.Next()
+	if o.live {
+		o.stream.extend(wire.EventPut, size)
 	}
-	return max(next, least)
-}
-
-// expire answers posts that are older than the broker remembers: it would take a
-// repeat for a new message.
-func (o *outbox) expire() {
-	batch := engine.NewAckBatch()
-	o.mu.Lock()
-	now := time.Since(o.guids.Epoch())
-	for p := range o.pending.all {
-		if d := p.q.gate.dedup; d > 0 && now-p.age() >= d {
-			o.answerLocally(p, batch)
-		}
+	c := o.stream.arena.reserve(size)
+	from := len(c.buf)
+	c.buf = p.appendTo(c.buf)
+	c.refs++
+	o.pending.add(post{q: q, cookie: put.Cookie, c: c, from: from, to: len(c.buf), wantAck: put.WantAck})
+	o.pendingBytes += int64(size)
+	o.stats.posted++
+	if !put.WantAck {
+		o.forgettable++
 	}
-	o.pending.trim()
-	o.wakeWaiters()
-	o.mu.Unlock()
-	o.s.deliverAcks(batch)
+	if o.live {
+		o.stream.append(c, from)
+		o.stream.mark(o.pending.next)
+		o.signal()
+		o.choke()
+	}
 }
 
 // adaptStyle rewrites a post with properties of the new style for a broker that
 // knows the old one only. That happens when the session meets another broker after
 // a reconnection than the one it was made for.
-func (o *outbox) adaptStyle(p *post) {
+func (o *outbox) adaptStyle(e *post) {
 	if o.conn.propertiesEx {
 		return
 	}
-	r := wire.NewPutReader(p.bytes())
+	r := wire.NewPutReader(e.bytes())
 	var m wire.PutMessage
 	if !r.Next(&m) || m.Schema == wire.SchemaOldStyle {
 		return
@@ -263,13 +175,14 @@ func (o *outbox) adaptStyle(p *post) {
 		o.s.log.Error("a post could not be adapted to the broker", "guid", m.GUID, "error", err)
 		return
 	}
-	data := append(area.AppendOldStyle(nil), payload...)
-	m.Schema, m.Compression, m.CRC = wire.SchemaOldStyle, wire.CompressionNone, wire.Checksum(data)
-	from := o.reserve(wire.PutSize(len(data)))
-	b := append(wire.AppendPutHeader(o.current.buf, &m.PutHeader, 0, len(data)), data...)
-	o.current.buf = wire.AppendPadding(b, len(data))
-	o.pendingBytes += int64(len(o.current.buf)-from) - int64(p.to-p.from)
-	p.c.release()
-	o.current.refs++
-	p.c, p.from, p.to = o.current, from, len(o.current.buf)
+	p := packed{header: m.PutHeader, payload: append(area.AppendOldStyle(nil), payload...)}
+	p.header.Schema = wire.SchemaOldStyle
+	if m.Compression == wire.CompressionZlib {
+		p.compress(nil)
+	}
+	p.checksum()
+	c := o.stream.arena.reserve(p.size())
+	from := len(c.buf)
+	c.buf = p.appendTo(c.buf)
+	o.move(e, c, from)
 }

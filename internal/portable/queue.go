@@ -3,6 +3,7 @@ package portable
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/bmq-go/bmq/internal/engine"
@@ -13,9 +14,9 @@ import (
 // stream is what the queues of one canonical URI share: the number by which the
 // broker knows them in this session.
 type stream struct {
-	qid    uint32
-	subs   uint32 // the last sub-queue id that was given out
-	queues int
+	qid  uint32
+	subs uint32 // the last sub-queue id that was given out
+	open int    // queues that the broker was not asked to close
 }
 
 // queue implements engine.Queue. Session.mu guards it, except where it says
@@ -28,11 +29,14 @@ type queue struct {
 	subID  uint32 // of an application id; 0: none
 	state  queueState
 
-	options     engine.QueueOptions // in force, or to be when the queue is open
-	routing     uint64              // flags of the broker's RoutingConfiguration
-	subs        []*subscription     // registered for messages
-	request     *request            // of the operation under way
-	timer       *time.Timer         // of the operation under way
+	parted bool // from stream: the broker was asked to close it, or never will be
+
+	options     *engine.QueueOptions // in force, or to be when the queue is open
+	agreed      *engine.QueueOptions // what the broker agreed to last; nil: to deliver nothing
+	late        bool                 // it agreed to what was given up: see restore
+	subs        []*subscription      // registered for messages
+	request     *request             // of the operation under way
+	timer       *time.Timer          // of the operation under way
 	openDone    func(engine.Queue, engine.Status)
 	closeDone   func(engine.Status)
 	configuring *request // a Configure under way
@@ -58,7 +62,7 @@ func (s *Session) OpenQueue(req engine.OpenRequest, done func(engine.Queue, engi
 		done(nil, engine.Status{Code: engine.NotConnected, Text: "Not connected"})
 		return
 	}
-	q := &queue{s: s, req: req, uri: req.URI.String(), options: req.Options, openDone: done}
+	q := &queue{s: s, req: req, uri: req.URI.String(), options: &req.Options, openDone: done}
 	q.join()
 	q.startTimer(req.Timeout)
 	q.step(inOpen, engine.Status{})
@@ -75,7 +79,7 @@ func (q *queue) join() {
 		s.lastQID++
 		s.streams[canonical] = q.stream
 	}
-	q.stream.queues++
+	q.stream.open++
 	if q.req.URI.AppID != "" {
 		q.stream.subs++
 		q.subID = q.stream.subs
@@ -95,15 +99,27 @@ func (q *queue) leave() {
 			break
 		}
 	}
-	q.stream.queues--
-	if canonical := q.req.URI.Canonical(); q.stream.queues == 0 && s.streams[canonical] == q.stream {
-		delete(s.streams, canonical)
-	}
+	q.part()
 	if r := q.configuring; r != nil {
-		q.configuring = nil
-		r.fail(engine.Status{Code: engine.ConfigureInvalidQueue, Text: "the queue was closed"})
+		s.unkeep(r)
+		r.end(engine.Status{Code: engine.ConfigureInvalidQueue, Text: "the queue was closed"})
 	}
 	s.health.left(s, q)
+}
+
+// part takes the queue out of its stream. It answers true for the last one, with which
+// the stream's number ends.
+func (q *queue) part() (last bool) {
+	if q.parted {
+		return false
+	}
+	q.parted = true
+	q.stream.open--
+	if q.stream.open > 0 {
+		return false
+	}
+	delete(q.s.streams, q.req.URI.Canonical())
+	return true
 }
 
 // startTimer begins an operation with a timeout, whatever steps it takes.
@@ -127,14 +143,9 @@ func (q *queue) stopTimer() {
 	}
 }
 
-func (q *queue) isBroadcast() bool { return q.routing&ctrl.RoutingAtMostOnce != 0 }
-
 // handleParameters are how openQueue and closeQueue name the queue.
 func (q *queue) handleParameters() ctrl.QueueHandleParameters {
-	p := ctrl.QueueHandleParameters{URI: q.uri, QID: q.stream.qid}
-	if q.subID != 0 {
-		p.SubIDInfo = &ctrl.SubQueueIDInfo{SubID: q.subID, AppID: q.req.URI.AppID}
-	}
+	p := ctrl.QueueHandleParameters{URI: q.uri, QID: q.stream.qid, SubIDInfo: q.subIDInfo()}
 	if q.req.Read {
 		p.Flags |= ctrl.QueueFlagRead
 		p.ReadCount = 1
@@ -144,6 +155,13 @@ func (q *queue) handleParameters() ctrl.QueueHandleParameters {
 		p.WriteCount = 1
 	}
 	return p
+}
+
+func (q *queue) subIDInfo() *ctrl.SubQueueIDInfo {
+	if q.subID == 0 {
+		return nil
+	}
+	return &ctrl.SubQueueIDInfo{SubID: q.subID, AppID: q.req.URI.AppID}
 }
 
 // sendOpen begins opening.
@@ -163,13 +181,10 @@ func (q *queue) openRequest() *request {
 // keepOpening has the request sent again when the connection is back, under the
 // number it had if it was not answered yet.
 func (q *queue) keepOpening(engine.Status) {
-	q.unregister()
-	for _, r := range q.s.kept {
-		if r == q.request {
-			return
-		}
+	if slices.Contains(q.s.kept, q.request) {
+		return
 	}
-	if q.request == nil || q.request.kind != requestOpen {
+	if q.request.kind != requestOpen {
 		q.request = q.openRequest()
 	}
 	q.s.kept = append(q.s.kept, q.request)
@@ -183,9 +198,9 @@ func (q *queue) sendReopen(engine.Status) {
 
 // answeredOpen takes the broker's agreement to openQueue.
 func (q *queue) answeredOpen(resp *ctrl.OpenQueueResponse) {
-	q.routing = resp.RoutingConfiguration.Flags
+	broadcast := resp.RoutingConfiguration.Flags&ctrl.RoutingAtMostOnce != 0
 	dedup := time.Duration(resp.DeduplicationTimeMs) * time.Millisecond
-	q.s.out.changeGate(q, func(g *gate) { g.broadcast, g.dedup = q.isBroadcast(), dedup })
+	q.s.out.changeGate(q, func(g *gate) { g.broadcast, g.dedup = broadcast, dedup })
 	if q.req.Read && !q.s.health.suspends(q) {
 		q.step(inOpenedToRead, engine.Status{})
 		return
@@ -194,21 +209,25 @@ func (q *queue) answeredOpen(resp *ctrl.OpenQueueResponse) {
 }
 
 func (q *queue) sendConfigure(engine.Status) {
+	if st := q.checkSupported(q.options); !st.OK() {
+		q.step(inConfigureFailed, st)
+		return
+	}
 	q.request = q.configureRequest(requestConfigure, q.options)
 	q.s.transmit(q.request)
 }
 
 func (q *queue) opened(engine.Status) {
 	q.inUse()
+	q.s.health.joined(q.s, q, false)
 	q.openDone(q, engine.Status{})
 	q.openDone = nil
-	q.s.health.joined(q.s, q)
 }
 
 func (q *queue) reopened(engine.Status) {
 	q.inUse()
 	q.s.event(eventQueueReopenResult, q.req.Owner, engine.Status{})
-	q.s.health.joined(q.s, q)
+	q.s.health.joined(q.s, q, true)
 	q.s.reopenEnded()
 }
 
@@ -220,7 +239,7 @@ func (q *queue) inUse() {
 
 // openFailed reports that the queue was not opened.
 func (q *queue) openFailed(st engine.Status) {
-	q.s.unkeep(q)
+	q.s.unkeep(q.request)
 	q.leave()
 	q.openDone(nil, st)
 	q.openDone = nil
@@ -236,16 +255,20 @@ func (q *queue) undo() {
 	q.s.transmit(&request{kind: requestUndo, q: q, msg: ctrl.Choice{CloseQueue: q.closeMessage()}})
 }
 
+// openTimedOut gives up a queue. The broker may open it yet, unless it was not asked.
 func (q *queue) openTimedOut(st engine.Status) {
+	asked := q.s.requests[q.request.rid] == q.request
 	q.openFailed(st)
-	q.s.dropConnection("opening a queue timed out: " + q.uri)
+	if asked {
+		q.s.dropConnection("opening a queue timed out: " + q.uri)
+	}
 }
 
 // interrupted is a queue whose connection is gone.
 func (q *queue) interrupted(engine.Status) {
 	q.stopTimer()
 	q.unregister()
-	q.request = nil
+	q.request, q.agreed, q.late = nil, nil, false
 	q.s.out.changeGate(q, func(g *gate) { g.open = false })
 }
 
@@ -286,13 +309,11 @@ func (q *queue) Close(timeout time.Duration, done func(engine.Status)) {
 	q.closeDone = done
 	s.out.changeGate(q, func(g *gate) { g.closed = true })
 	reopening := q.state == queueReopening || q.state == queueReopenConfiguring
-	if q.state != queuePending {
-		q.startTimer(timeout)
-	}
-	if q.req.Read && !q.suspended {
-		q.step(inCloseReader, engine.Status{})
+	q.startTimer(timeout)
+	if q.state == queueOpened && (len(q.subs) > 0 || q.configuring != nil || s.health.pending[q] != nil) {
+		q.step(inCloseDelivering, engine.Status{})
 	} else {
-		q.step(inCloseWriter, engine.Status{})
+		q.step(inClose, engine.Status{})
 	}
 	if reopening {
 		s.reopenEnded()
@@ -300,12 +321,12 @@ func (q *queue) Close(timeout time.Duration, done func(engine.Status)) {
 }
 
 func (q *queue) sendDeconfigure(engine.Status) {
-	q.request = q.deconfigureRequest(requestDeconfigure)
+	q.request = q.configureRequest(requestDeconfigure, nil)
 	q.s.transmit(q.request)
 }
 
 func (q *queue) closeMessage() *ctrl.CloseQueue {
-	return &ctrl.CloseQueue{HandleParameters: q.handleParameters(), IsFinal: q.stream.queues == 1}
+	return &ctrl.CloseQueue{HandleParameters: q.handleParameters(), IsFinal: q.part()}
 }
 
 func (q *queue) sendClose(engine.Status) {

@@ -30,9 +30,9 @@ type request struct {
 	rid     int32 // 0: not sent yet
 	q       *queue
 	msg     ctrl.Choice
-	subs    []*subscription     // to be registered when the broker agrees
-	options engine.QueueOptions // of requestReconfigure
-	done    func(engine.Status) // of requestReconfigure
+	options *engine.QueueOptions // what the broker is to deliver; nil: nothing
+	subs    []*subscription      // to be registered when the broker agrees
+	done    func(engine.Status)  // of requestReconfigure
 	timer   *time.Timer
 	expired bool // nobody waits any more
 }
@@ -47,8 +47,12 @@ func (s *Session) transmit(r *request) {
 	s.out.control(ctrl.AppendEvent(nil, wire.EncodingBER, &ctrl.ControlMessage{RID: &r.rid, Choice: r.msg}))
 }
 
-// finish reports the result to whoever waits for this request itself.
-func (r *request) finish(st engine.Status) {
+// end ends a request that was answered, or will not be any more, and tells whoever
+// waits for it.
+func (r *request) end(st engine.Status) {
+	if r.q != nil && r.q.configuring == r {
+		r.q.configuring = nil
+	}
 	if r.timer != nil {
 		r.timer.Stop()
 	}
@@ -56,14 +60,6 @@ func (r *request) finish(st engine.Status) {
 		r.done = nil
 		done(st)
 	}
-}
-
-// fail ends a request that will not be answered any more.
-func (r *request) fail(st engine.Status) {
-	if r.q != nil && r.q.configuring == r {
-		r.q.configuring = nil
-	}
-	r.finish(st)
 }
 
 // forgetRequest has the answer to the request under way ignored.
@@ -74,9 +70,9 @@ func (q *queue) forgetRequest() {
 	}
 }
 
-// unkeep takes a queue's requests off those that wait for a connection.
-func (s *Session) unkeep(q *queue) {
-	s.kept = slices.DeleteFunc(s.kept, func(r *request) bool { return r.q == q && (r == q.request || r.expired) })
+// unkeep takes a request off those that wait for a connection.
+func (s *Session) unkeep(r *request) {
+	s.kept = slices.DeleteFunc(s.kept, func(other *request) bool { return other == r })
 }
 
 // sortedRequests returns requests in the order in which they were made.
@@ -126,6 +122,9 @@ func (s *Session) answered(r *request, c *ctrl.Choice) {
 	case requestConfigure, requestDeconfigure, requestReconfigure, requestRestore, requestSuspend, requestResume:
 		s.answeredConfigure(r, c, st)
 	case requestClose:
+		if c.CloseQueueResponse == nil {
+			st = orUnexpected(st)
+		}
 		q.step(inCloseAnswered, st)
 	case requestUndo:
 	case requestDisconnect:
@@ -140,10 +139,7 @@ func (s *Session) answeredConfigure(r *request, c *ctrl.Choice, st engine.Status
 	}
 	if st.OK() && q.state != queueClosed && q.state != queueClosing {
 		q.register(r.subs)
-	}
-	in := inConfigured
-	if !st.OK() {
-		in = inConfigureFailed
+		q.agreed = r.options
 	}
 	switch r.kind {
 	case requestReconfigure:
@@ -152,8 +148,13 @@ func (s *Session) answeredConfigure(r *request, c *ctrl.Choice, st engine.Status
 	case requestSuspend, requestResume:
 		s.health.answered(s, r, st)
 	default:
-		q.step(in, st)
+		on := inConfigured
+		if !st.OK() {
+			on = inConfigureFailed
+		}
+		q.step(on, st)
 	}
+	q.restore()
 }
 
 // orUnexpected makes a failure of an answer that is neither.

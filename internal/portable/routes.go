@@ -1,10 +1,6 @@
 package portable
 
-import (
-	"maps"
-	"sync"
-	"sync/atomic"
-)
+import "sync"
 
 // subscription is what a PUSH message is addressed to.
 type subscription struct {
@@ -20,45 +16,34 @@ type routeKey struct {
 	id  uint32
 }
 
-// routes has the subscriptions that are in force. Reading takes no lock.
+// routes has the subscriptions that are in force.
 type routes struct {
 	mu    sync.Mutex
-	table atomic.Pointer[map[routeKey]*subscription]
+	table map[routeKey]*subscription
 }
 
 // lookup returns the subscription, nil if there is none.
 func (r *routes) lookup(qid, id uint32) *subscription {
-	table := r.table.Load()
-	if table == nil {
-		return nil
-	}
-	return (*table)[routeKey{qid, id}]
-}
-
-func (r *routes) change(edit func(map[routeKey]*subscription)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	next := make(map[routeKey]*subscription)
-	if table := r.table.Load(); table != nil {
-		next = maps.Clone(*table)
-	}
-	edit(next)
-	r.table.Store(&next)
+	return r.table[routeKey{qid, id}]
 }
 
-// register puts subs in place of the queue's former subscriptions. A queue without
-// application id is also reached by messages that name no subscription.
+// register puts subs in place of the queue's former subscriptions.
 func (q *queue) register(subs []*subscription) {
-	q.s.routes.change(func(table map[routeKey]*subscription) {
-		q.remove(table)
-		for i, sub := range subs {
-			table[routeKey{q.stream.qid, sub.id}] = sub
-			if i == 0 && q.subID == 0 {
-				table[routeKey{q.stream.qid, 0}] = sub
-			}
-		}
-	})
+	r := &q.s.routes
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.table == nil {
+		r.table = make(map[routeKey]*subscription)
+	}
+	for key := range q.allRoutes {
+		delete(r.table, key)
+	}
 	q.subs = subs
+	for key, sub := range q.allRoutes {
+		r.table[key] = sub
+	}
 }
 
 func (q *queue) unregister() {
@@ -67,6 +52,15 @@ func (q *queue) unregister() {
 	}
 }
 
-func (q *queue) remove(table map[routeKey]*subscription) {
-	maps.DeleteFunc(table, func(_ routeKey, sub *subscription) bool { return sub.q == q })
+// allRoutes calls yield for each name of a subscription of the queue. A queue without
+// application id is also reached by messages that name no subscription.
+func (q *queue) allRoutes(yield func(routeKey, *subscription) bool) {
+	for i, sub := range q.subs {
+		if i == 0 && q.subID == 0 && !yield(routeKey{q.stream.qid, 0}, sub) {
+			return
+		}
+		if !yield(routeKey{q.stream.qid, sub.id}, sub) {
+			return
+		}
+	}
 }

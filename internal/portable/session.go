@@ -60,7 +60,7 @@ func New(cfg engine.Config) *Session {
 		address: strings.TrimPrefix(cfg.BrokerURI, "tcp://"),
 		up:      make(chan struct{}), done: make(chan struct{}),
 		streams: make(map[string]*stream), requests: make(map[int32]*request),
-		health: hostHealth{healthy: true},
+		health: hostHealth{healthy: cfg.HostHealthy},
 	}
 	if s.cfg.Dial == nil {
 		s.cfg.Dial = new(net.Dialer).DialContext
@@ -71,6 +71,9 @@ func New(cfg engine.Config) *Session {
 
 // Start implements engine.Engine.
 func (s *Session) Start(ctx context.Context) engine.Status {
+	if ctx.Err() != nil {
+		return engine.Status{Code: engine.Canceled}
+	}
 	timeout := time.NewTimer(s.cfg.ConnectTimeout)
 	defer timeout.Stop()
 	s.mu.Lock()
@@ -80,20 +83,22 @@ func (s *Session) Start(ctx context.Context) engine.Status {
 	select {
 	case <-s.up:
 		return st
+	case <-s.done:
+		return engine.Status{Code: engine.Canceled, Text: "the session was stopped"}
 	case <-ctx.Done():
 		st.Code = engine.Canceled
 	case <-timeout.C:
 		st.Code = engine.Timeout
 	}
 	s.mu.Lock()
-	if s.state != stateStarting { // up at the last moment
+	if s.state == stateStarted || s.state == stateReconnecting { // up at the last moment
 		s.mu.Unlock()
 		return engine.Status{}
 	}
 	if s.lastErr != nil {
 		st.Text, st.Err = "the last attempt failed: "+s.lastErr.Error(), s.lastErr
 	}
-	s.step(inStartFailed, st)
+	s.step(inStop, st)
 	s.mu.Unlock()
 	<-s.done
 	return st
@@ -153,6 +158,7 @@ func (s *Session) attemptFailed(err error) {
 func (s *Session) connected(engine.Status) {
 	s.attach()
 	s.log.Debug("connected to the broker", "broker", s.cfg.BrokerURI)
+	s.health.report(s)
 	s.event(eventConnected, nil, engine.Status{})
 	s.restored = true
 	s.out.resume()
@@ -168,66 +174,13 @@ func (s *Session) attach() {
 	s.out.attach(s.conn)
 }
 
-func (s *Session) connectionLost(st engine.Status) {
-	s.log.Warn("lost the connection to the broker", "broker", s.cfg.BrokerURI, "error", st.Err)
-	s.event(eventConnectionLost, nil, engine.Status{})
-	s.reopens = 0
-	lost := s.requests
-	s.requests = make(map[int32]*request)
-	for _, r := range sortedRequests(lost) {
-		if r.kind == requestReconfigure && !r.expired {
-			s.kept = append(s.kept, r)
-		}
-	}
-	for _, q := range s.queuesNow() {
-		q.step(inConnectionLost, st)
-	}
-	s.health.interrupted(s)
-	s.scheduleExpiry()
-}
-
-// reconnected has queues opened again; when that is through, restore goes on.
-func (s *Session) reconnected(engine.Status) {
-	s.attach()
-	s.log.Info("connected to the broker again", "broker", s.cfg.BrokerURI)
-	s.event(eventReconnected, nil, engine.Status{})
-	if s.expiry != nil {
-		s.expiry.Stop()
-	}
-	s.reopens = 1 // this loop itself, so that restore waits for it
-	for _, q := range s.queuesNow() {
-		if q.state == queuePending {
-			s.reopens++
-			q.step(inReopen, engine.Status{})
-		}
-	}
-	s.reopenEnded()
-}
-
-// reopenEnded counts queues whose reopening is over. Behind the last one come the
-// requests that were kept, then the posts that were kept.
-func (s *Session) reopenEnded() {
-	s.reopens--
-	if s.reopens > 0 || s.state != stateStarted || s.restored {
-		return
-	}
-	s.restored = true
-	kept := s.kept
-	s.kept = nil
-	for _, r := range kept {
-		if r.kind == requestReconfigure && r.q.state != queueOpened {
-			r.fail(engine.Status{Code: engine.NotConnected, Text: "the queue could not be opened again"})
-			continue
-		}
-		s.transmit(r)
-	}
-	s.out.resume()
-	s.event(eventStateRestored, nil, engine.Status{})
-}
-
 // Stop implements engine.Engine.
 func (s *Session) Stop(ctx context.Context) {
 	s.mu.Lock()
+	if s.state == stateStopped { // not started, or stopped already
+		s.mu.Unlock()
+		return
+	}
 	s.step(inStop, engine.Status{})
 	s.mu.Unlock()
 	timeout := time.NewTimer(s.cfg.DisconnectTimeout)
@@ -261,15 +214,13 @@ func (s *Session) abandon(engine.Status) {
 
 // settle answers posts, then operations.
 func (s *Session) settle() {
-	if s.expiry != nil {
-		s.expiry.Stop()
-	}
+	s.stopExpiry()
 	s.stopDump()
 	s.out.close()
 	requests := s.requests
 	s.requests = make(map[int32]*request)
 	for _, r := range append(sortedRequests(requests), s.kept...) {
-		r.fail(engine.Status{Code: engine.NotConnected, Text: "the session was stopped"})
+		r.end(engine.Status{Code: engine.NotConnected, Text: "the session was stopped"})
 	}
 	s.kept = nil
 	for _, q := range s.queuesNow() {
@@ -320,19 +271,6 @@ const (
 
 func (s *Session) event(typ int, owner any, st engine.Status) {
 	s.handler.OnSessionEvent(engine.SessionEvent{Type: typ, Owner: owner, Status: st})
-}
-
-// scheduleExpiry has posts answered that wait for a connection longer than the
-// broker recognises repeats.
-func (s *Session) scheduleExpiry() {
-	s.expiry = time.AfterFunc(s.out.nextExpiry(), func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.state == stateReconnecting {
-			s.out.expire()
-			s.scheduleExpiry()
-		}
-	})
 }
 
 // counters are the parts of engine.Stats that no lock guards.

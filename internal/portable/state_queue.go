@@ -33,8 +33,8 @@ const (
 	inConfigured                 // the broker configured or deconfigured it
 	inConfigureFailed            // the broker refused that
 	inReopen                     // the connection is back
-	inCloseReader                // Close was called; the queue has to be deconfigured first
-	inCloseWriter                // Close was called
+	inCloseDelivering            // Close was called; the queue has to be deconfigured first
+	inClose                      // Close was called
 	inCloseAnswered              // the broker closed it, or refused to
 	inTimeout                    // the broker let the operation time out
 	inConnectionLost             // the connection went down
@@ -44,7 +44,7 @@ const (
 func (i queueInput) String() string {
 	return [...]string{
 		"OPEN", "OPENED_TO_READ", "OPENED_TO_USE", "OPEN_FAILED", "CONFIGURED", "CONFIGURE_FAILED", "REOPEN",
-		"CLOSE_READER", "CLOSE_WRITER", "CLOSE_ANSWERED", "TIMEOUT", "CONNECTION_LOST", "SESSION_STOPPING",
+		"CLOSE_DELIVERING", "CLOSE", "CLOSE_ANSWERED", "TIMEOUT", "CONNECTION_LOST", "SESSION_STOPPING",
 	}[i]
 }
 
@@ -70,14 +70,13 @@ func queueTable() []edge[queueState, queueInput, *queue] {
 		{queueOpenConfiguring, inConnectionLost, queueOpening, (*queue).keepOpening},
 		{queueOpenConfiguring, inSessionStopping, queueClosed, (*queue).openFailed},
 
-		{queueOpened, inCloseReader, queueCloseDeconfiguring, (*queue).sendDeconfigure},
-		{queueOpened, inCloseWriter, queueClosing, (*queue).sendClose},
+		{queueOpened, inCloseDelivering, queueCloseDeconfiguring, (*queue).sendDeconfigure},
+		{queueOpened, inClose, queueClosing, (*queue).sendClose},
 		{queueOpened, inConnectionLost, queuePending, (*queue).interrupted},
 		{queueOpened, inSessionStopping, queueClosed, (*queue).dropped},
 
 		{queuePending, inReopen, queueReopening, (*queue).sendReopen},
-		{queuePending, inCloseReader, queueClosed, (*queue).closed},
-		{queuePending, inCloseWriter, queueClosed, (*queue).closed},
+		{queuePending, inClose, queueClosed, (*queue).closed},
 		{queuePending, inSessionStopping, queueClosed, (*queue).dropped},
 
 		{queueReopening, inOpenedToRead, queueReopenConfiguring, (*queue).sendConfigure},
@@ -85,15 +84,14 @@ func queueTable() []edge[queueState, queueInput, *queue] {
 		{queueReopening, inOpenFailed, queueClosed, (*queue).reopenFailed},
 		{queueReopening, inTimeout, queueReopening, (*queue).reopenTimedOut},
 		{queueReopening, inConnectionLost, queuePending, (*queue).interrupted},
-		{queueReopening, inCloseReader, queueClosing, (*queue).sendClose},
-		{queueReopening, inCloseWriter, queueClosing, (*queue).sendClose},
+		{queueReopening, inClose, queueClosing, (*queue).sendClose},
 		{queueReopening, inSessionStopping, queueClosed, (*queue).dropped},
 
 		{queueReopenConfiguring, inConfigured, queueOpened, (*queue).reopened},
 		{queueReopenConfiguring, inConfigureFailed, queueClosed, (*queue).reopenUndone},
 		{queueReopenConfiguring, inTimeout, queueReopenConfiguring, (*queue).reopenTimedOut},
 		{queueReopenConfiguring, inConnectionLost, queuePending, (*queue).interrupted},
-		{queueReopenConfiguring, inCloseReader, queueClosing, (*queue).sendClose},
+		{queueReopenConfiguring, inClose, queueClosing, (*queue).sendClose},
 		{queueReopenConfiguring, inSessionStopping, queueClosed, (*queue).dropped},
 
 		{queueCloseDeconfiguring, inConfigured, queueClosing, (*queue).sendClose},

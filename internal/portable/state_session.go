@@ -9,7 +9,7 @@ const (
 	stateStarting
 	stateStarted
 	stateReconnecting
-	stateClosing // Stop was called
+	stateClosing // Stop was called, or the start given up
 )
 
 func (s sessionState) String() string {
@@ -20,15 +20,14 @@ type sessionInput uint8
 
 const (
 	inStart       sessionInput = iota
-	inStartFailed              // the start was given up
 	inChannelUp                // a connection was negotiated
 	inChannelDown              // that connection is gone
-	inStop                     // Stop was called
+	inStop                     // Stop was called, or the start was given up
 	inEnded                    // no connection is made any more
 )
 
 func (i sessionInput) String() string {
-	return [...]string{"START", "START_FAILED", "CHANNEL_UP", "CHANNEL_DOWN", "STOP", "ENDED"}[i]
+	return [...]string{"START", "CHANNEL_UP", "CHANNEL_DOWN", "STOP", "ENDED"}[i]
 }
 
 // sessionMachine is filled by init: its actions refer to it.
@@ -41,7 +40,7 @@ func sessionTable() []edge[sessionState, sessionInput, *Session] {
 		{stateStopped, inStart, stateStarting, (*Session).beginConnecting},
 
 		{stateStarting, inChannelUp, stateStarted, (*Session).connected},
-		{stateStarting, inStartFailed, stateClosing, (*Session).cutShort},
+		{stateStarting, inStop, stateClosing, (*Session).cutShort},
 
 		{stateStarted, inChannelDown, stateReconnecting, (*Session).connectionLost},
 		{stateStarted, inStop, stateClosing, (*Session).disconnect},
@@ -61,5 +60,5 @@ func (s *Session) step(on sessionInput, st engine.Status) {
 		s.log.Debug("session state", "from", from, "on", on, "to", s.state)
 		return
 	}
-	s.log.Warn("session: nothing to do", "state", from, "on", on)
+	s.log.Debug("session: nothing to do", "state", from, "on", on)
 }

@@ -1,0 +1,84 @@
+package portable
+
+import (
+	"github.com/bmq-go/bmq/internal/engine"
+	"github.com/bmq-go/bmq/internal/wire"
+)
+
+// onAck hands out the answers to posts.
+func (s *Session) onAck(body []byte) {
+	r, err := wire.NewAckReader(body)
+	if err != nil {
+		s.log.Error("ignored an ACK event", "error", err)
+		return
+	}
+	s.stats.acks.Add(uint64(r.Len()))
+	batch := engine.NewAckBatch()
+	refused := s.out.acked(&r, batch)
+	s.stats.nacks.Add(refused.all)
+	if refused.unheard > 0 {
+		s.log.Warn("the broker refused messages whose acks nobody waits for",
+			"messages", refused.unheard, "first", refused.first.GUID, "its status", ackCode(refused.first.Status))
+	}
+	s.deliverAcks(batch)
+}
+
+// refusals are what an ACK event says of posts that the broker did not take.
+type refusals struct {
+	all     uint64
+	unheard int      // of posts that nobody waits for: only the log can tell
+	first   wire.Ack // of those
+}
+
+// acked takes the posts that an ACK event answers.
+func (o *outbox) acked(r *wire.AckReader, batch *engine.AckBatch) (refused refusals) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var a wire.Ack
+	for r.Next(&a) {
+		p := o.pending.find(&a.GUID)
+		if a.Status != wire.AckSuccess {
+			refused.all++
+			if p == nil || !p.wantAck {
+				if refused.unheard == 0 {
+					refused.first = a
+				}
+				refused.unheard++
+			}
+		}
+		if p == nil {
+			continue
+		}
+		if p.wantAck {
+			batch.Acks = append(batch.Acks, engine.Ack{Owner: p.q.req.Owner, Cookie: p.cookie, GUID: a.GUID, Status: ackCode(a.Status)})
+		}
+		o.forget(p)
+	}
+	o.forgot()
+	return refused
+}
+
+func (s *Session) deliverAcks(batch *engine.AckBatch) {
+	if len(batch.Acks) == 0 {
+		batch.Release()
+		return
+	}
+	s.handler.OnAcks(batch)
+}
+
+// ackCode is the SDK's number for a status on the wire.
+func ackCode(st wire.AckStatus) engine.Code {
+	switch st {
+	case wire.AckSuccess:
+		return engine.Success
+	case wire.AckLimitMessages:
+		return engine.AckLimitMessages
+	case wire.AckLimitBytes:
+		return engine.AckLimitBytes
+	case wire.AckStorageFailure:
+		return engine.AckStorageFailure
+	case wire.AckNotReady:
+		return engine.NotReady
+	}
+	return engine.Unknown
+}

@@ -1,0 +1,147 @@
+package portable
+
+import (
+	"fmt"
+
+	"github.com/bmq-go/bmq/internal/engine"
+	"github.com/bmq-go/bmq/internal/wire"
+)
+
+const (
+	// Where an event has more than this, its messages are handed out in several
+	// batches, so that the handler can bound the memory of what a small event inflates to.
+	maxBatchMessages = 16 << 10
+	maxBatchBytes    = 8 << 20
+)
+
+// inbound takes a PUSH event apart.
+type inbound struct {
+	s     *Session
+	c     *connection
+	batch *engine.MessageBatch
+
+	unrouted   int // messages for what is not open
+	unreadable int // messages that can't be handed out
+	first      wire.GUID
+	err        error // of the first unreadable one
+}
+
+// onPush hands out the messages of a PUSH event. Those behind a malformed one are
+// lost with it until the broker delivers them again.
+func (s *Session) onPush(c *connection, body []byte) {
+	in := inbound{s: s, c: c}
+	var (
+		m    wire.PushMessage
+		room [4]wire.SubscriptionRef
+	)
+	r := wire.NewPushReader(body)
+	for r.Next(&m) {
+		refs, err := wire.AppendSubscriptions(room[:0], m.Options)
+		if err != nil {
+			in.fail(&m.GUID, err)
+			continue
+		}
+		if len(refs) == 0 {
+			refs = append(refs, wire.SubscriptionRef{})
+		}
+		in.take(&m, refs)
+	}
+	if err := r.Err(); err != nil {
+		s.log.Error("ignored the rest of a PUSH event", "error", err)
+	}
+	in.flush()
+	in.report()
+}
+
+// take hands out one message, once for each subscription that it is for.
+func (in *inbound) take(m *wire.PushMessage, refs []wire.SubscriptionRef) {
+	var out engine.Message
+	unpacked := false
+	for _, ref := range refs {
+		sub := in.s.routes.lookup(uint32(m.QueueID), ref.ID)
+		if sub == nil {
+			in.unrouted++
+			continue
+		}
+		if !unpacked { // not sooner: it may be costly
+			var err error
+			if out, err = unpack(m); err != nil {
+				in.fail(&m.GUID, err)
+				return
+			}
+			unpacked = true
+		}
+		out.Owner, out.Handle = sub.q.req.Owner, sub.handle
+		in.add(&out, m)
+	}
+}
+
+func (in *inbound) add(out *engine.Message, m *wire.PushMessage) {
+	if in.batch == nil {
+		in.batch = engine.NewMessageBatch()
+	}
+	in.batch.Messages = append(in.batch.Messages, *out)
+	in.batch.Bytes += max(len(out.Data), len(m.Data))
+	if len(in.batch.Messages) >= maxBatchMessages || in.batch.Bytes >= maxBatchBytes {
+		in.flush()
+	}
+}
+
+func (in *inbound) flush() {
+	if in.batch == nil {
+		return
+	}
+	in.s.stats.received.Add(uint64(len(in.batch.Messages)))
+	in.c.heartbeat.hold(func() { in.s.handler.OnMessages(in.batch) })
+	in.batch = nil
+}
+
+func (in *inbound) fail(guid *wire.GUID, err error) {
+	if in.unreadable == 0 {
+		in.first, in.err = *guid, err
+	}
+	in.unreadable++
+}
+
+// report tells about the messages that were not handed out, all at once: there may
+// be very many.
+func (in *inbound) report() {
+	if in.unrouted > 0 {
+		in.s.log.Warn("ignored messages for queues that are not open", "messages", in.unrouted)
+	}
+	if in.unreadable == 0 {
+		return
+	}
+	in.s.log.Error("ignored messages that can't be read", "messages", in.unreadable, "first", in.first, "error", in.err)
+	in.s.event(eventError, nil, engine.Status{
+		Code: engine.Unknown,
+		Text: fmt.Sprintf("%d messages were not delivered, the first of them %v: %v", in.unreadable, in.first, in.err),
+	})
+}
+
+// unpack takes application data apart. It fails for data that can't be handed out at
+// all; where only the properties can't be read, the message says so.
+func unpack(m *wire.PushMessage) (out engine.Message, err error) {
+	out.GUID = m.GUID
+	data, compressed := m.Data, m.Compression == wire.CompressionZlib
+	if m.Flags&wire.FlagProperties != 0 {
+		oldStyle := m.Schema == wire.SchemaOldStyle
+		if oldStyle && compressed {
+			if data, err = wire.Inflate(data, wire.MaxInflatedSize); err != nil {
+				return out, err
+			}
+			compressed = false
+		}
+		out.Properties, data, out.PropertiesErr = wire.ParseProperties(data, oldStyle)
+		if data == nil {
+			return out, out.PropertiesErr // nobody knows where the payload starts
+		}
+	}
+	if compressed {
+		if data, err = wire.Inflate(data, wire.MaxInflatedSize); err != nil {
+			return out, err
+		}
+	}
+	out.Data = data[:len(data):len(data)]
+	return out, nil
+}
