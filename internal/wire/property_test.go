@@ -140,12 +140,10 @@ func TestMostPropertiesFit(t *testing.T) {
 func TestLargestValueFits(t *testing.T) {
 	props := []wire.Property{{Name: "n", Type: wire.PropertyBinary, Bin: make([]byte, wire.MaxPropertyValue)}}
 	require.LessOrEqual(t, wire.PropertiesSize(props), wire.MaxPropertiesArea)
-	for _, oldStyle := range []bool{false, true} {
-		p, _, err := wire.ParseProperties(wire.AppendProperties(nil, props, oldStyle), oldStyle)
-		require.NoError(t, err)
-		for r := range p.All {
-			require.Len(t, r.Value, wire.MaxPropertyValue)
-		}
+	p, _, err := wire.ParseProperties(wire.AppendProperties(nil, props, false), false)
+	require.NoError(t, err)
+	for r := range p.All {
+		require.Len(t, r.Value, wire.MaxPropertyValue)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -44,9 +45,20 @@ type Recording struct {
 // Hostile tells whether the recording has violations of the protocol in it.
 func (r *Recording) Hostile() bool { return r.Name >= "90" }
 
-// Load reads all recordings of a folder in the order of their names.
+var (
+	mu     sync.Mutex
+	loaded = map[string][]Recording{} // by folder
+)
+
+// Load returns all recordings of a folder in the order of their names. They are read
+// once; nobody may change them.
 func Load(tb testing.TB, dir string) []Recording {
 	tb.Helper()
+	mu.Lock()
+	defer mu.Unlock()
+	if all, ok := loaded[dir]; ok {
+		return all
+	}
 	names, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
 	require.NoError(tb, err)
 	require.NotEmpty(tb, names, "no recordings in %s", dir)
@@ -54,6 +66,7 @@ func Load(tb testing.TB, dir string) []Recording {
 	for _, name := range names {
 		all = append(all, load(tb, name))
 	}
+	loaded[dir] = all
 	return all
 }
 
