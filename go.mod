@@ -3,6 +3,7 @@ module github.com/bmq-go/bmq
 go 1.25.0
 
 require (
+	github.com/mattn/go-pointer v0.0.1
 	github.com/stretchr/testify v1.12.1
 	go.uber.org/goleak v1.3.0
 )

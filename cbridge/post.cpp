@@ -1,0 +1,132 @@
+//go:build cgo && libbmq && !bmqfake
+
+#include "bridge.hpp"
+
+#include <bdlbb_blob.h>
+#include <bmqa_message.h>
+#include <bmqt_compressionalgorithmtype.h>
+#include <bmqt_messageguid.h>
+
+using namespace bridge;
+
+namespace {
+
+bmqb_queue *queueOf(uint64_t queue) { return reinterpret_cast<bmqb_queue *>(static_cast<uintptr_t>(queue)); }
+
+/// Loads an encoded area without copying it.
+int load(bmqa::MessageProperties *properties, const char *area, int32_t size)
+{
+    // The pointer owns nothing: the area outlives the packing, which copies it.
+    bsl::shared_ptr<char> borrowed(bsl::shared_ptr<void>(), const_cast<char *>(area));
+    bdlbb::Blob           blob;
+    blob.appendDataBuffer(bdlbb::BlobBuffer(borrowed, size));
+    return properties->streamIn(blob);
+}
+
+int32_t pack(bmqb_session *session, bmqb_post_record& post, const char *data)
+{
+    bmqa::Message& message = session->d_posts.startMessage();
+    data += post.offset;
+    if (post.properties_size > 0) {
+        if (load(&session->d_properties, data, post.properties_size) != 0) {
+            return bmqt::EventBuilderResult::e_UNKNOWN;
+        }
+        message.setPropertiesRef(&session->d_properties);
+    }
+    message.setDataRef(data + post.properties_size, static_cast<size_t>(post.payload_size));
+    if (post.id != 0) {
+        message.setCorrelationId(bmqt::CorrelationId(static_cast<bsls::Types::Int64>(post.id)));
+    }
+    message.setCompressionAlgorithmType(static_cast<bmqt::CompressionAlgorithmType::Enum>(post.compression));
+    int32_t rc = session->d_posts.packMessage(queueOf(post.queue)->d_id);
+    if (post.properties_size > 0) {
+        session->d_properties.clear();  // it refers to the area
+    }
+    return rc;
+}
+
+int32_t sendPosts(bmqb_session *session, bmqb_error *error)
+{
+    int rc               = session->d_session->post(session->d_posts.messageEvent());
+    session->d_postsKept = rc == bmqt::PostResult::e_BW_LIMIT;
+    if (!session->d_postsKept) {
+        session->d_posts.reset();  // lets go of the event
+    }
+    return rc == 0 ? 0 : fail(error, rc, "the event was not posted");
+}
+
+int32_t sendConfirms(bmqb_session *session, bmqb_error *error)
+{
+    int rc                  = session->d_session->confirmMessages(&session->d_confirms);
+    session->d_confirmsKept = rc == bmqt::GenericResult::e_TIMEOUT;
+    if (rc != 0 && !session->d_confirmsKept) {
+        session->d_confirms.reset();
+    }
+    return rc == 0 ? 0 : fail(error, rc, "the event was not sent");
+}
+
+}  // namespace
+
+int32_t bmqb_post(bmqb_session *session, bmqb_post_record *posts, int32_t count, const char *data,
+                  int32_t *taken, bmqb_error *error)
+{
+    *taken = 0;
+    return guarded(error, [&]() -> int32_t {
+        if (count == 0) {
+            return session->d_postsKept ? sendPosts(session, error) : 0;
+        }
+        if (!session->d_postsLoaded) {
+            session->d_session->loadMessageEventBuilder(&session->d_posts);
+            session->d_postsLoaded = true;
+        }
+        else if (session->d_postsKept) {
+            session->d_posts.reset();
+            session->d_postsKept = false;
+        }
+        int32_t packed = 0;
+        int32_t i      = 0;
+        for (; i < count; ++i) {
+            posts[i].result = pack(session, posts[i], data);
+            if (posts[i].result == 0) {
+                ++packed;
+            }
+            else if (posts[i].result == bmqt::EventBuilderResult::e_EVENT_TOO_BIG && packed > 0) {
+                posts[i].result = 0;  // there is room in the next event
+                break;
+            }
+        }
+        *taken = i;
+        return packed > 0 ? sendPosts(session, error) : 0;
+    });
+}
+
+int32_t bmqb_confirm(bmqb_session *session, const bmqb_confirm_record *confirms, int32_t count,
+                     int32_t *taken, bmqb_error *error)
+{
+    *taken = 0;
+    return guarded(error, [&]() -> int32_t {
+        if (count == 0) {
+            return session->d_confirmsKept ? sendConfirms(session, error) : 0;
+        }
+        if (!session->d_confirmsLoaded) {
+            session->d_session->loadConfirmEventBuilder(&session->d_confirms);
+            session->d_confirmsLoaded = true;
+        }
+        else if (session->d_confirmsKept) {
+            session->d_confirms.reset();
+            session->d_confirmsKept = false;
+        }
+        bmqt::MessageGUID guid;
+        int32_t           i = 0;
+        for (; i < count; ++i) {
+            guid.fromBinary(confirms[i].guid);
+            int rc = session->d_confirms.addMessageConfirmation(
+                bmqa::MessageConfirmationCookie(queueOf(confirms[i].queue)->d_id, guid));
+            if (rc == bmqt::EventBuilderResult::e_EVENT_TOO_BIG && session->d_confirms.messageCount() > 0) {
+                break;
+            }
+        }
+        *taken = i;
+        return sendConfirms(session, error);
+    });
+}
