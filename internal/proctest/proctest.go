@@ -138,6 +138,13 @@ func (p *Process) Line() string {
 	return line
 }
 
+// Rest returns the next line of a process that has ended, io.EOF after the last one.
+func (p *Process) Rest() (string, error) {
+	p.t.Helper()
+	p.Exit()
+	return p.line(nil)
+}
+
 // Await returns the next line that contains text.
 func (p *Process) Await(text string) string {
 	p.t.Helper()

@@ -1,0 +1,64 @@
+# Each target that a comment with two hashes describes is listed by `make help`.
+GO ?= go
+PYTHON ?= python3
+GOLANGCI_LINT_VERSION := v2.5.0
+
+# The race detector needs cgo, which Go turns off where there is no C compiler.
+RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
+TOOLS := $(CURDIR)/.tools
+LINTER := $(TOOLS)/$(GOLANGCI_LINT_VERSION)/golangci-lint
+
+# Tests have brokers of their own.
+unexport BMQ_BROKER_URI
+
+.DEFAULT_GOAL := help
+.PHONY: help test race lint fuzz test-native test-broker bench examples venv clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+ifeq ($(INTEROP),off)
+test: export BMQ_INTEROP := off
+test race: INTERPRETER :=
+else
+test: venv
+test: INTERPRETER := $(CURDIR)/.venv/bin/python
+endif
+test: ## go vet, all tests that need neither libbmq nor an official broker, a summary; INTEROP=off leaves out Python
+	$(GO) vet ./...
+	BMQ_PYTHON="$(INTERPRETER)" $(GO) run ./scripts/testrun -- $(RACE) ./...
+
+race: ## all tests under the race detector, whatever was tested before
+	$(GO) run ./scripts/testrun -- -race -count=1 ./...
+
+lint: $(LINTER) ## formatting, go vet and golangci-lint, which is installed into .tools
+	$(LINTER) config verify
+	$(LINTER) run
+
+$(LINTER):
+	GOBIN=$(dir $@) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+
+fuzz: ## every fuzz target for FUZZTIME (10s)
+	@FUZZTIME=$(FUZZTIME) scripts/fuzz
+
+test-native: ## all tests with the native engine; needs libbmq, found by pkg-config
+	@scripts/test-native
+
+test-broker: ## the conformance suite against the official broker: BMQBRKR=path, or bmqbrkr on PATH
+	@scripts/test-broker
+
+bench: ## compare with the official clients
+	@if [ -d bench ]; then cd bench && $(GO) run . ; else \
+		echo "There is no comparison with other clients in this version of the module (no bench folder)."; exit 1; fi
+
+examples: ## run each example on the embedded broker
+	$(GO) run ./examples/quickstart
+	$(GO) run ./examples/producer
+	$(GO) run ./examples/health_monitoring
+	@echo "go run ./examples/consumer runs until Ctrl-C."
+
+venv: ## make .venv with the Python SDK, for the tests in internal/interop
+	@PYTHON="$(PYTHON)" scripts/venv
+
+clean: ## remove what this Makefile made: .venv and .tools
+	rm -rf .venv .tools

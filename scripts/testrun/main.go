@@ -1,0 +1,85 @@
+// Command testrun runs `go test` and ends with a plain summary: what was tested, what
+// was skipped and why, and what this run is not about.
+//
+//	go run ./scripts/testrun [-title text] -- [flags and packages for go test]
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+)
+
+func main() {
+	title := flag.String("title", "", "what the run is about, for the summary")
+	flag.Parse()
+	os.Exit(run(*title, flag.Args(), os.Stdout))
+}
+
+func run(title string, args []string, out io.Writer) int {
+	started := time.Now()
+	cmd := exec.Command("go", append([]string{"test", "-json", "-timeout=10m"}, args...)...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	events, err := cmd.StdoutPipe()
+	if err != nil {
+		fmt.Fprintln(out, err)
+		return 1
+	}
+	if err := cmd.Start(); err != nil {
+		fmt.Fprintln(out, err)
+		return 1
+	}
+	r := newReport(out)
+	readErr := r.read(events)
+	err = errors.Join(readErr, cmd.Wait())
+	var exit *exec.ExitError
+	if err != nil && (!errors.As(err, &exit) || r.failed() == 0) {
+		fmt.Fprintf(out, "%s\n%v\n", &stderr, err) // not a matter of tests
+	}
+	r.summary()
+	if title == "" {
+		title = "portable engine, embedded broker"
+	}
+	fmt.Fprintf(out, "tested        %s\n", title)
+	fmt.Fprintf(out, "race detector %s\n", onOff(slices.Contains(args, "-race")))
+	fmt.Fprintf(out, "Python SDK    %s\n", r.interop(os.Getenv("BMQ_PYTHON")))
+	for _, other := range []struct{ about, target string }{
+		{"native engine", "make test-native"}, {"official broker", "make test-broker"},
+	} {
+		if other.about != title {
+			fmt.Fprintf(out, "not in here   %s: %s\n", other.about, other.target)
+		}
+	}
+	fmt.Fprintf(out, "time          %v\n", time.Since(started).Round(time.Second))
+	if err != nil {
+		fmt.Fprintln(out, "FAILED")
+		return 1
+	}
+	fmt.Fprintln(out, "PASSED")
+	return 0
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off; it needs cgo and a C compiler"
+}
+
+// sdkVersion asks an interpreter which SDK it has.
+func sdkVersion(interpreter string) string {
+	version, err := exec.Command(interpreter, "-c",
+		"import blazingmq, platform; print('blazingmq', blazingmq.__version__, 'on Python', platform.python_version())").Output()
+	if err != nil {
+		return "unknown: " + err.Error()
+	}
+	return strings.TrimSpace(string(version))
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// event is what `go test -json` tells; see go doc test2json.
+type event struct {
+	Action      string
+	Package     string
+	ImportPath  string // of build-output
+	Test        string
+	Elapsed     float64 // seconds
+	Output      string
+	FailedBuild string
+}
+
+// id names a test, or with an empty name a package.
+type id struct{ pkg, test string }
+
+// report counts results, and prints failures as they come.
+type report struct {
+	out      io.Writer
+	output   map[id][]string
+	builds   map[string][]string // what the compiler said, by package
+	tests    map[string]int      // by result
+	packages map[string]int      // by result
+	perPkg   map[string]int      // tests that passed
+	skips    map[string]string   // the reasons, by test
+}
+
+func newReport(out io.Writer) *report {
+	return &report{
+		out: out, output: make(map[id][]string), builds: make(map[string][]string), tests: make(map[string]int),
+		packages: make(map[string]int), perPkg: make(map[string]int), skips: make(map[string]string),
+	}
+}
+
+func (r *report) read(events io.Reader) error {
+	lines := bufio.NewScanner(events)
+	lines.Buffer(nil, 16<<20)
+	for lines.Scan() {
+		var e event
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			fmt.Fprintln(r.out, lines.Text()) // go itself has something to say
+			continue
+		}
+		r.event(&e)
+	}
+	return lines.Err()
+}
+
+func (r *report) event(e *event) {
+	key := id{e.Package, e.Test}
+	switch e.Action {
+	case "build-output":
+		r.builds[e.ImportPath] = append(r.builds[e.ImportPath], e.Output)
+	case "output":
+		r.output[key] = append(r.output[key], e.Output)
+	case "pass", "fail", "skip":
+		r.result(key, e)
+		delete(r.output, key)
+	}
+}
+
+// result takes the end of a test or a package. Tests with subtests are counted as
+// their subtests are, and as one themselves.
+func (r *report) result(key id, e *event) {
+	if key.test == "" {
+		r.packageResult(key, e)
+		return
+	}
+	r.tests[e.Action]++
+	switch e.Action {
+	case "pass":
+		r.perPkg[key.pkg]++
+	case "fail":
+		fmt.Fprintf(r.out, "%s\n", strings.Join(r.output[key], ""))
+	case "skip":
+		r.skips[short(key.pkg)+" "+key.test] = reason(r.output[key])
+	}
+}
+
+func (r *report) packageResult(key id, e *event) {
+	name := short(key.pkg)
+	switch e.Action {
+	case "pass":
+		fmt.Fprintf(r.out, "ok    %-32s %6.1fs  %d tests\n", name, e.Elapsed, r.perPkg[key.pkg])
+	case "fail":
+		fmt.Fprint(r.out, strings.Join(r.builds[e.FailedBuild], ""), strings.Join(r.output[key], ""))
+		fmt.Fprintf(r.out, "FAIL  %s\n", name)
+	}
+	r.packages[e.Action]++
+}
+
+func (r *report) failed() int { return r.tests["fail"] + r.packages["fail"] }
+
+func (r *report) summary() {
+	fmt.Fprintf(r.out, "\npackages      %d passed, %d failed, %d without tests\n",
+		r.packages["pass"], r.packages["fail"], r.packages["skip"])
+	fmt.Fprintf(r.out, "tests         %d passed, %d failed, %d skipped\n", r.tests["pass"], r.tests["fail"], r.tests["skip"])
+	for _, test := range slices.Sorted(maps.Keys(r.skips)) {
+		fmt.Fprintf(r.out, "  skipped     %s: %s\n", test, r.skips[test])
+	}
+}
+
+// interop tells what the tests against the Python SDK came to.
+func (r *report) interop(interpreter string) string {
+	passed := r.perPkg[modulePath+"/internal/interop"]
+	switch {
+	case passed == 0:
+		return "not tested against; see the reasons above, if the tests were part of this run"
+	case interpreter == "":
+		return fmt.Sprintf("%d tests against that in .venv", passed)
+	}
+	return fmt.Sprintf("%d tests against %s", passed, sdkVersion(interpreter))
+}
+
+const modulePath = "github.com/bmq-go/bmq"
+
+func short(pkg string) string {
+	return cmp.Or(strings.TrimPrefix(strings.TrimPrefix(pkg, modulePath), "/"), "bmq")
+}
+
+var skipLine = regexp.MustCompile(`^\s+\S+\.go:\d+: (.*)`)
+
+// reason finds what a test gave as its reason for being skipped.
+func reason(output []string) string {
+	for _, line := range output {
+		if m := skipLine.FindStringSubmatch(line); m != nil {
+			return strings.TrimSpace(m[1])
+		}
+	}
+	return "no reason given"
+}
