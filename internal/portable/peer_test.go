@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,7 +36,7 @@ type scene struct {
 	cfg    engine.Config
 	s      *Session
 	dials  chan net.Conn // the broker's ends of new connections
-	refuse error         // what dialing fails with
+	refuse atomic.Bool   // nobody listens
 	logs   bytes.Buffer
 	rec    *recorder
 
@@ -46,12 +47,12 @@ type scene struct {
 const allFeatures = "PROTOCOL_ENCODING:BER,JSON;MPS:MESSAGE_PROPERTIES_EX;SUBSCRIPTIONS:CONFIGURE_STREAM"
 
 // play runs a test in a bubble of virtual time. The session is stopped at its end.
-func play(t *testing.T, test func(*scene)) {
+func play(t *testing.T, test func(*testing.T, *scene)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		sc := newScene(t)
 		defer sc.end()
-		test(sc)
+		test(t, sc)
 	})
 }
 
@@ -86,8 +87,8 @@ func (sc *scene) end() {
 }
 
 func (sc *scene) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	if sc.refuse != nil {
-		return nil, sc.refuse
+	if sc.refuse.Load() {
+		return nil, errRefused
 	}
 	ours, theirs := net.Pipe()
 	select {
@@ -402,4 +403,4 @@ func (w *lockedWriter) Write(b []byte) (int, error) {
 	return w.w.Write(b)
 }
 
-var errTest = errors.New("test")
+var errRefused = errors.New("connection refused")

@@ -2,6 +2,7 @@ package portable
 
 import (
 	"context"
+	"slices"
 
 	"github.com/bmq-go/bmq/internal/engine"
 	"github.com/bmq-go/bmq/internal/wire"
@@ -20,6 +21,7 @@ func (s *Session) Ping(ctx context.Context) engine.Status {
 	conn := s.conn
 	s.out.controlOn(conn, wire.HeartbeatReq)
 	s.mu.Unlock()
+	defer s.forgetPing(pong)
 	select {
 	case <-pong:
 		return engine.Status{}
@@ -28,6 +30,12 @@ func (s *Session) Ping(ctx context.Context) engine.Status {
 	case <-ctx.Done():
 		return engine.Status{Code: engine.Canceled, Err: ctx.Err()}
 	}
+}
+
+func (s *Session) forgetPing(pong chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pings = slices.DeleteFunc(s.pings, func(other chan struct{}) bool { return other == pong })
 }
 
 // ponged takes the broker's sign of life.

@@ -320,7 +320,7 @@ func TestEveryEdgeOfTheQueueTableIsTaken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			scenario := queueScenarios[edgeKey[queueState, queueInput]{e.from, e.on}]
 			require.NotNil(t, scenario, "no scenario")
-			edges := edgesTaken(func() { play(t, scenario) })
+			edges := edgesTaken(func() { play(t, func(_ *testing.T, sc *scene) { scenario(sc) }) })
 			require.Contains(t, edges, name)
 		})
 	}
@@ -328,7 +328,7 @@ func TestEveryEdgeOfTheQueueTableIsTaken(t *testing.T) {
 }
 
 func TestOtherInputsDoNotMoveAQueue(t *testing.T) {
-	play(t, func(sc *scene) {
+	play(t, func(t *testing.T, sc *scene) {
 		sc.up()
 		for state := queueClosed; state <= queueClosing; state++ {
 			for on := inOpen; on <= inSessionStopping; on++ {

@@ -89,7 +89,7 @@ func TestEveryEdgeOfTheSessionTableIsTaken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			scenario := sessionScenarios[edgeKey[sessionState, sessionInput]{e.from, e.on}]
 			require.NotNil(t, scenario, "no scenario")
-			edges := edgesTaken(func() { play(t, scenario) })
+			edges := edgesTaken(func() { play(t, func(_ *testing.T, sc *scene) { scenario(sc) }) })
 			require.Contains(t, edges, name)
 		})
 	}
@@ -97,7 +97,7 @@ func TestEveryEdgeOfTheSessionTableIsTaken(t *testing.T) {
 }
 
 func TestOtherInputsDoNotMoveASession(t *testing.T) {
-	play(t, func(sc *scene) {
+	play(t, func(t *testing.T, sc *scene) {
 		sc.up()
 		for state := stateStopped; state <= stateClosing; state++ {
 			for on := inStart; on <= inEnded; on++ {
