@@ -25,27 +25,31 @@ type Broker struct {
 	started  time.Time
 	hostName string
 
-	mu        sync.Mutex
-	domains   map[string]*domain
-	redirects map[string]string
-	listener  net.Listener
-	accepting chan struct{} // closed when the accept loop has ended
-	conns     map[*conn]struct{}
-	lastConn  int
-	lastGUIDs int
-	holdAcks  bool
-	faults    faults
-	down      atomic.Bool // stopping or stopped: no client is to blame for its end
+	mu           sync.Mutex
+	domains      map[string]*domain
+	redirects    map[string]string
+	listener     net.Listener
+	accepting    chan struct{} // closed when the accept loop has ended
+	conns        map[*conn]struct{}
+	lastConn     int
+	lastGUIDs    int
+	holdAcks     bool
+	faults       faults
+	maxBroadcast int64
+	maxEvent     int
+	down         atomic.Bool // stopping or stopped: no client is to blame for its end
 }
 
 // New makes a broker that does not listen yet.
 func New(config Config) (*Broker, error) {
 	b := &Broker{
-		config:    config.withDefaults(),
-		clock:     NewClock(),
-		domains:   make(map[string]*domain),
-		redirects: config.Redirects,
-		conns:     make(map[*conn]struct{}),
+		config:       config.withDefaults(),
+		clock:        NewClock(),
+		domains:      make(map[string]*domain),
+		redirects:    config.Redirects,
+		conns:        make(map[*conn]struct{}),
+		maxBroadcast: maxBroadcast,
+		maxEvent:     maxEvent,
 	}
 	b.log = b.config.Logger
 	b.started = b.clock.Now()

@@ -110,7 +110,7 @@ func (c *conn) read() error {
 		c.out.waitForReader()
 		src.count = 0
 		if c.negotiated() {
-			src.limit = maxEvent
+			src.limit = c.broker.maxEvent
 		}
 	}
 }

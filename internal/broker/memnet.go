@@ -135,7 +135,8 @@ func (c *memoryConn) SetWriteDeadline(t time.Time) error {
 type memoryStream struct {
 	mu      sync.Mutex
 	changed *sync.Cond
-	buf     []byte
+	buf     []byte // buf[head:] was written and not read
+	head    int
 	ended   bool // nothing more will be written
 	dropped bool // nobody will read
 	readBy  memoryDeadline
@@ -163,10 +164,10 @@ func (s *memoryStream) read(b []byte) (int, error) {
 			return 0, net.ErrClosed
 		case s.readBy.passed:
 			return 0, os.ErrDeadlineExceeded
-		case len(s.buf) > 0 || len(b) == 0:
-			n := copy(b, s.buf)
-			if s.buf = s.buf[n:]; len(s.buf) == 0 {
-				s.buf = nil
+		case len(s.buf) > s.head || len(b) == 0:
+			n := copy(b, s.buf[s.head:])
+			if s.head += n; s.head == len(s.buf) {
+				s.buf, s.head = s.buf[:0], 0
 			}
 			s.changed.Broadcast()
 			return n, nil
@@ -191,8 +192,12 @@ func (s *memoryStream) write(b []byte) (n int, err error) {
 		case len(b) == 0:
 			return n, nil
 		}
-		if room := memoryBuffer - len(s.buf); room > 0 {
+		if room := memoryBuffer - (len(s.buf) - s.head); room > 0 {
 			part := b[:min(room, len(b))]
+			if s.head > 0 && len(s.buf)+len(part) > cap(s.buf) {
+				s.buf = s.buf[:copy(s.buf, s.buf[s.head:])]
+				s.head = 0
+			}
 			s.buf = append(s.buf, part...)
 			b, n = b[len(part):], n+len(part)
 			s.changed.Broadcast()
@@ -207,7 +212,7 @@ func (s *memoryStream) close(reading bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if reading {
-		s.dropped, s.buf = true, nil
+		s.dropped, s.buf, s.head = true, nil, 0
 	} else {
 		s.ended = true
 	}

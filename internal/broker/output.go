@@ -20,9 +20,9 @@ const (
 	// reading more of what it sends. Messages do not count: a client that is slow to
 	// read them has to be heard, it may be about to confirm some.
 	maxAnswers = 32 << 20
-	// maxBroadcast is how many unsent bytes a broadcast may pile up: what comes
+	// maxBroadcast is how many unsent bytes broadcasts may pile up: what comes
 	// then is lost for that consumer, who has no claim to it.
-	maxBroadcast = 64 << 20
+	maxBroadcast = 256 << 20
 	// keepBuffer is the largest buffer that is kept for the next batch.
 	keepBuffer = 2 << 20
 )

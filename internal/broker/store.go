@@ -56,7 +56,7 @@ type store struct {
 }
 
 func newStore(apps int, window time.Duration) *store {
-	return &store{apps: apps, index: make(map[wire.GUID]position), past: history{window: window}}
+	return &store{apps: apps, index: make(map[wire.GUID]position), past: history{window: window, limit: maxHistory}}
 }
 
 func (s *store) chunkAt(p position) *chunk {
@@ -163,7 +163,16 @@ func (s *store) setApps(n int) {
 	}
 	s.next = (s.next/chunkSize + 1) * chunkSize
 	if last := len(s.chunks) - 1; s.chunks[last].live == 0 {
-		s.chunks = s.chunks[:last]
+		s.chunks[last] = nil
+		s.trim()
+	}
+}
+
+// trim gives up the places of chunks at the front that are gone.
+func (s *store) trim() {
+	for len(s.chunks) > 0 && s.chunks[0] == nil {
+		s.chunks = s.chunks[1:]
+		s.base += chunkSize
 	}
 }
 
@@ -183,10 +192,7 @@ func (s *store) remove(p position) {
 	s.chunks[(p-s.base)/chunkSize] = nil
 	clear(c.views)
 	s.spare = c
-	for len(s.chunks) > 0 && s.chunks[0] == nil {
-		s.chunks = s.chunks[1:]
-		s.base += chunkSize
-	}
+	s.trim()
 }
 
 // maxHistory bounds the GUIDs that a queue remembers, so that its memory does not
@@ -196,7 +202,8 @@ const maxHistory = 1 << 18
 // history remembers the GUIDs that arrived within a window, oldest first.
 type history struct {
 	window  time.Duration // 0: nothing is remembered
-	entries []arrival     // entries[head:] are remembered
+	limit   int
+	entries []arrival // entries[head:] are remembered
 	head    int
 }
 
@@ -209,7 +216,7 @@ func (h *history) add(s *store, g wire.GUID, now time.Duration) {
 	if h.window <= 0 {
 		return
 	}
-	if len(h.entries)-h.head >= maxHistory {
+	if len(h.entries)-h.head >= h.limit {
 		h.forget(s)
 	}
 	h.entries = append(h.entries, arrival{g, now})

@@ -1,0 +1,124 @@
+package broker_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bmq-go/bmq/internal/broker"
+	"github.com/bmq-go/bmq/internal/wire"
+	"github.com/bmq-go/bmq/internal/wire/ctrl"
+)
+
+const mib = 1 << 20
+
+func TestASlowConsumerTakesBoundedMemoryAndHoldsUpNobody(t *testing.T) {
+	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
+		producer, slow, fast := w.client(), w.client(), w.client()
+		producer.open(priorityQueue, 0, write)
+		slow.open(priorityQueue, 0, read)
+		slow.configure(0, withWindow(sub(1), 1000, 1000*mib))
+		fast.open(priorityQueue, 0, read)
+		fast.configure(0, withWindow(sub(1), 1000, 1000*mib))
+		stop := w.broker.Inject(broker.Fault{On: broker.Sending, Event: wire.EventPush, Do: broker.Stall})
+		fastOnly := 0
+		for range 30 {
+			producer.post(producer.message(0, strings.Repeat("x", mib)))
+		}
+		require.Len(t, producer.acks(), 30)
+		for _, c := range w.broker.Connections() {
+			require.Less(t, c.UnsentBytes, int64(10*mib))
+		}
+		q, _ := w.broker.Queue(priorityQueue)
+		require.Less(t, q.Apps[0].Unconfirmed, 22, "the rest waits in the queue")
+		stop.Remove()
+		fastOnly = len(fast.pushes())
+		require.Equal(t, 30, fastOnly+len(slow.pushes()), "it goes on when the clients read again")
+	})
+}
+
+func TestAClientThatReadsNoAnswersIsNotHeardForever(t *testing.T) {
+	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
+		deaf := w.admin(wire.EncodingBER)
+		other := w.client()
+		stall := w.broker.Inject(broker.Fault{On: broker.Sending, Event: wire.EventControl, Client: "", Do: broker.Stall, Times: 1})
+		written := make(chan int)
+		go func() {
+			n := 0
+			for ; n < 40_000; n++ {
+				id := int32(n)
+				ev := ctrl.AppendEvent(nil, wire.EncodingBER, &ctrl.ControlMessage{RID: &id, Choice: ctrl.Choice{
+					AdminCommand: &ctrl.AdminCommand{Command: "HELP"}}})
+				if _, err := deaf.conn.Write(ev); err != nil {
+					break
+				}
+			}
+			written <- n
+		}()
+		deaf.settle()
+		require.Less(t, w.broker.Connections()[0].UnsentBytes, int64(34*mib))
+		other.open(priorityQueue, 0, write) // the others are served
+		stall.Remove()
+		require.Equal(t, 40_000, <-written)
+		require.Len(t, deaf.take(wire.EventControl), 40_000)
+	})
+}
+
+func TestABroadcastIsLostForAConsumerThatDoesNotRead(t *testing.T) {
+	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
+		w.broker.LimitBroadcast(3 * mib)
+		producer, c := w.client(), w.client()
+		producer.open(broadcastQueue, 0, write)
+		c.consume(broadcastQueue, 0, 1)
+		stall := w.broker.Inject(broker.Fault{On: broker.Sending, Event: wire.EventPush, Do: broker.Stall})
+		for range 10 {
+			producer.post(producer.message(0, strings.Repeat("x", mib)))
+		}
+		require.Len(t, producer.acks(), 10)
+		stall.Remove()
+		got := len(c.pushes())
+		require.Equal(t, 3, got, "more than that was waiting")
+		q, _ := w.broker.Queue(broadcastQueue)
+		require.EqualValues(t, 10-got, q.Counters.Lost)
+		producer.produce(0, "x")
+		require.Equal(t, []string{"x"}, c.texts())
+	})
+}
+
+func TestAnEventThatIsTooLargeEndsTheConnection(t *testing.T) {
+	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
+		p := w.dial()
+		p.write([]byte{0x7f, 0xff, 0xff, 0xff, 0x42, 2, 0, 0})
+		require.False(t, p.ended(), "a length alone is not held against it")
+		_, _ = p.conn.Write(make([]byte, 3*mib))
+		require.True(t, p.ended(), "before negotiation a megabyte has to do")
+
+		w.broker.LimitEvent(5 * mib)
+		c := w.client()
+		c.write([]byte{0x7f, 0xff, 0xff, 0xff, 0x42, 2, 0, 0})
+		_, err := c.conn.Write(make([]byte, 4*mib))
+		require.NoError(t, err)
+		require.False(t, c.ended())
+		_, _ = c.conn.Write(make([]byte, 4*mib))
+		require.True(t, c.ended())
+	})
+}
+
+// raceDetector tells whether the race detector is at work.
+var raceDetector bool
+
+func TestALargeMessageIsAccepted(t *testing.T) {
+	if raceDetector {
+		t.Skip("moving 65 MiB takes the race detector many seconds")
+	}
+	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
+		c := w.client()
+		c.open(priorityQueue, 0, read|write)
+		c.configure(0, withWindow(sub(1), 10, 1<<40))
+		text := strings.Repeat("0123456789abcdef", 65*mib/16)
+		c.post(c.message(0, text))
+		require.Equal(t, []wire.AckStatus{wire.AckSuccess}, c.statuses())
+		require.Equal(t, []string{text}, c.texts())
+	})
+}
