@@ -46,11 +46,11 @@ func (h *heartbeat) tick() {
 	switch {
 	case h.c.isClosed():
 		return
+	case h.received.Swap(false):
+		h.missed = 0
 	case h.held.Load():
 		h.missed = 0
 		h.out.controlOn(h.c, wire.HeartbeatRsp)
-	case h.received.Swap(false):
-		h.missed = 0
 	case h.missed < h.max:
 		h.missed++
 		h.out.controlOn(h.c, wire.HeartbeatReq)

@@ -199,7 +199,10 @@ func (l *link) gone() {
 }
 
 // drop cuts the connection.
-func (l *link) drop() { _ = l.conn.Close() }
+func (l *link) drop() {
+	_ = l.conn.Close()
+	synctest.Wait()
+}
 
 // send sends bytes as they are.
 func (l *link) send(b []byte) {
@@ -349,6 +352,16 @@ func (l *link) puts() (list []put) {
 		list = append(list, put{m.PutHeader, string(m.Data), m.Wire})
 	}
 	require.NoError(l, r.Err())
+	return list
+}
+
+// messages returns the next n messages, in however many events they come.
+func (l *link) messages(n int) (list []put) {
+	l.Helper()
+	for len(list) < n {
+		list = append(list, l.puts()...)
+	}
+	require.Len(l, list, n)
 	return list
 }
 

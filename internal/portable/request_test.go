@@ -226,10 +226,7 @@ func TestFlushWaitsForAcksAndWrites(t *testing.T) {
 		c.tells("2")
 		go func() { sc.rec.note("flush " + codeName(sc.s.Flush(t.Context()))) }()
 		sc.expect()
-		list := l.puts()
-		if len(list) < 2 {
-			list = append(list, l.puts()...)
-		}
+		list := l.messages(2)
 		c.posts("3") // not waited for
 		l.puts()
 		l.ack(wire.AckSuccess, list[0])

@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bmq-go/bmq/internal/engine"
-	"github.com/bmq-go/bmq/internal/wire/ctrl"
 )
 
 // stops begins to stop the session.
@@ -55,18 +54,16 @@ var sessionScenarios = map[edgeKey[sessionState, sessionInput]]func(*scene){
 		sc.expect("DISCONNECTED", "stop ok")
 	},
 	{stateClosing, inChannelUp}: func(sc *scene) {
-		// The negotiation ends in the moment of Stop: the session notices the new
-		// connection when it is stopping already.
-		sc.up().drop()
-		sc.expect("CONNECTION_LOST")
-		l := sc.accept()
-		l.identity()
+		// A negotiation ends in the moment of Stop: the session hears of the connection
+		// when it is stopping already.
+		l := sc.up()
+		sc.stops()
+		l.request(disconnect)
 		sc.s.mu.Lock()
-		l.control(&ctrl.NegotiationMessage{BrokerResponse: &l.response})
-		sc.s.step(inStop, engine.Status{})
+		sc.s.step(inChannelUp, engine.Status{})
 		sc.s.mu.Unlock()
 		l.gone()
-		sc.expect("DISCONNECTED")
+		sc.expect("DISCONNECTED", "stop ok")
 	},
 	{stateClosing, inChannelDown}: func(sc *scene) {
 		l := sc.up()
