@@ -13,14 +13,12 @@ func (s *Session) onAck(body []byte) {
 		return
 	}
 	s.stats.acks.Add(uint64(r.Len()))
-	batch := engine.NewAckBatch()
-	refused := s.out.acked(&r, batch)
+	refused := s.out.acked(&r)
 	s.stats.nacks.Add(refused.all)
 	if refused.unheard > 0 {
 		s.log.Warn("the broker refused messages whose acks nobody waits for",
 			"messages", refused.unheard, "first", refused.first.GUID, "its status", ackCode(refused.first.Status))
 	}
-	s.deliverAcks(batch)
 }
 
 // refusals are what an ACK event says of posts that the broker did not take.
@@ -31,7 +29,8 @@ type refusals struct {
 }
 
 // acked takes the posts that an ACK event answers.
-func (o *outbox) acked(r *wire.AckReader, batch *engine.AckBatch) (refused refusals) {
+func (o *outbox) acked(r *wire.AckReader) (refused refusals) {
+	batch := engine.NewAckBatch()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var a wire.Ack
@@ -54,16 +53,19 @@ func (o *outbox) acked(r *wire.AckReader, batch *engine.AckBatch) (refused refus
 		}
 		o.forget(p)
 	}
-	o.forgot()
+	o.answer(batch)
 	return refused
 }
 
-func (s *Session) deliverAcks(batch *engine.AckBatch) {
-	if len(batch.Acks) == 0 {
+// answer hands acks of posts that were forgotten to the handler, before those who wait
+// for that learn of it.
+func (o *outbox) answer(batch *engine.AckBatch) {
+	if len(batch.Acks) > 0 {
+		o.s.handler.OnAcks(batch)
+	} else {
 		batch.Release()
-		return
 	}
-	s.handler.OnAcks(batch)
+	o.forgot()
 }
 
 // ackCode is the SDK's number for a status on the wire.

@@ -100,6 +100,7 @@ func (o *outbox) fail(q *queue) {
 func (o *outbox) answerWhere(broadcast engine.Code, match func(*post) bool, change func()) {
 	batch := engine.NewAckBatch()
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	change()
 	for _, p := range o.pending.all {
 		if !match(p) {
@@ -114,9 +115,7 @@ func (o *outbox) answerWhere(broadcast engine.Code, match func(*post) bool, chan
 		}
 		o.forget(p)
 	}
-	o.forgot()
-	o.mu.Unlock()
-	o.s.deliverAcks(batch)
+	o.answer(batch)
 }
 
 // forget ends a post; forgot has to follow.
