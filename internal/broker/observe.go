@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 
@@ -86,8 +87,8 @@ type MessageInfo struct {
 	Flags       uint8
 	Compression wire.Compression
 	Schema      wire.SchemaID
-	Data        []byte // not to be changed
-	Age         int64  // milliseconds
+	Data        []byte
+	Age         int64 // milliseconds
 }
 
 // Connections returns the connections, in order of connecting.
@@ -231,7 +232,7 @@ func (b *Broker) Messages(uri, appID string, offset, count int) (list []MessageI
 
 func (m *message) info(q *queue) MessageInfo {
 	return MessageInfo{
-		GUID: m.guid, Flags: m.flags, Compression: m.compression, Schema: m.schema, Data: m.data,
+		GUID: m.guid, Flags: m.flags, Compression: m.compression, Schema: m.schema, Data: bytes.Clone(m.data),
 		Age: (q.now() - m.arrived).Milliseconds(),
 	}
 }

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"net"
 	"sync"
 	"sync/atomic"
 
@@ -10,8 +9,6 @@ import (
 )
 
 const (
-	// maxBatch is how large an event of several messages may get, in bytes.
-	maxBatch = 1 << 20
 	// highMark is how many unsent bytes keep a connection from getting more
 	// messages, resumeAt when it gets some again.
 	highMark = 8 << 20
@@ -23,8 +20,6 @@ const (
 	// maxBroadcast is how many unsent bytes broadcasts may pile up: what comes
 	// then is lost for that consumer, who has no claim to it.
 	maxBroadcast = 256 << 20
-	// keepBuffer is the largest buffer that is kept for the next batch.
-	keepBuffer = 2 << 20
 )
 
 // output is what waits to be written to a connection. Anyone may append to it;
@@ -42,14 +37,6 @@ type output struct {
 	finishing bool         // write what is there, then stop
 	closed    bool         // write nothing more
 	holdAcks  bool
-}
-
-// batch is one round of the writer: finished events, then an unfinished run of ACK
-// events and one of PUSH events.
-type batch struct {
-	ready        []byte
-	acks, pushes events
-	answers      int64 // bytes that are not messages
 }
 
 func newOutput() *output {
@@ -96,26 +83,18 @@ func (o *output) answered(n int) {
 
 // control appends a control message behind everything that was appended before.
 func (o *output) control(e wire.Encoding, m ctrl.Message) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.closed {
-		return
-	}
-	o.batch.flush()
-	before := len(o.batch.ready)
-	o.batch.ready = ctrl.AppendEvent(o.batch.ready, e, m)
-	o.answered(len(o.batch.ready) - before)
+	o.raw(ctrl.AppendEvent(nil, e, m))
 }
 
-// raw appends a whole event.
+// raw appends a whole event, behind everything that was appended before.
 func (o *output) raw(event []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
 		return
 	}
-	o.batch.flush()
-	o.batch.ready = append(o.batch.ready, event...)
+	o.batch.events.take(&o.batch.acks)
+	o.batch.events.event(event)
 	o.answered(len(event))
 }
 
@@ -133,13 +112,12 @@ func (o *output) acks(list []wire.Ack) {
 }
 
 func (o *output) appendAcks(list []wire.Ack) {
-	e := &o.batch.acks
-	before := len(e.buf)
+	b, n := &o.batch.acks, 0
 	for i := range list {
-		e.begin(wire.EventAck, wire.RecordSize)
-		e.buf = wire.AppendAck(e.buf, &list[i])
+		n += b.begin(wire.EventAck, wire.RecordSize)
+		b.buf = wire.AppendAck(b.buf, &list[i])
 	}
-	o.answered(len(e.buf) - before)
+	o.answered(n)
 }
 
 // hold keeps ACKs back, or sends those that were kept.
@@ -160,15 +138,14 @@ func (o *output) push(h *wire.PushHeader, ids []uint32, data []byte) {
 	if o.closed {
 		return
 	}
-	e := &o.batch.pushes
-	before := len(e.buf)
 	options := wire.SubQueueIDsSize(len(ids))
-	e.begin(wire.EventPush, wire.PushSize(options, len(data)))
-	e.buf = wire.AppendPushHeader(e.buf, h, options, len(data))
-	e.buf = wire.AppendSubQueueIDs(e.buf, ids...)
-	e.buf = append(e.buf, data...)
-	e.buf = wire.AppendPadding(e.buf, len(data))
-	o.queued.Add(int64(len(e.buf) - before))
+	b := &o.batch.events
+	n := b.begin(wire.EventPush, wire.PushSize(options, len(data)))
+	b.buf = wire.AppendPushHeader(b.buf, h, options, len(data))
+	b.buf = wire.AppendSubQueueIDs(b.buf, ids...)
+	b.buf = append(b.buf, data...)
+	b.buf = wire.AppendPadding(b.buf, len(data))
+	o.queued.Add(int64(n))
 }
 
 // finish lets the writer write what there is and end.
@@ -184,7 +161,8 @@ func (o *output) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.closed = true
-	o.batch, o.held = batch{}, nil
+	o.batch.reset()
+	o.held = nil
 	o.wakeup.Signal()
 	o.roomy.Broadcast()
 }
@@ -193,12 +171,12 @@ func (o *output) close() {
 // called when a connection that was refused messages may have them again.
 func (o *output) run(write func(*batch) error, drained func()) error {
 	for {
-		b, size := o.take()
-		if size == 0 {
+		b := o.take()
+		if b == nil {
 			return nil
 		}
 		err := write(b)
-		if o.written(b, size) {
+		if o.written(b) {
 			drained()
 		}
 		if err != nil {
@@ -207,100 +185,31 @@ func (o *output) run(write func(*batch) error, drained func()) error {
 	}
 }
 
-// take waits for something to write. It answers size 0 at the end.
-func (o *output) take() (*batch, int) {
+// take waits for something to write. It answers nil at the end.
+func (o *output) take() *batch {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for o.batch.size() == 0 && !o.finishing && !o.closed {
 		o.wakeup.Wait()
 	}
 	if o.closed || o.batch.size() == 0 {
-		return nil, 0
+		return nil
 	}
 	o.batch.end()
 	o.batch, o.spare = o.spare, o.batch
-	return &o.spare, o.spare.size()
+	return &o.spare
 }
 
-func (o *output) written(b *batch, size int) (drained bool) {
+func (o *output) written(b *batch) (drained bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.answers.Add(-b.answers)
+	left := o.queued.Add(-int64(b.size()))
 	b.reset()
 	o.roomy.Broadcast()
-	if o.queued.Add(-int64(size)) >= resumeAt {
+	if left >= resumeAt {
 		return false
 	}
 	drained, o.congested = o.congested, false
 	return drained && !o.closed
-}
-
-func (b *batch) size() int { return len(b.ready) + len(b.acks.buf) + len(b.pushes.buf) }
-
-// flush moves what is aggregated to the finished events.
-func (b *batch) flush() {
-	b.end()
-	b.ready = append(append(b.ready, b.acks.buf...), b.pushes.buf...)
-	b.acks.reset()
-	b.pushes.reset()
-}
-
-func (b *batch) end() {
-	b.acks.end()
-	b.pushes.end()
-}
-
-func (b *batch) reset() {
-	b.answers = 0
-	if b.ready = b.ready[:0]; cap(b.ready) > keepBuffer {
-		b.ready = nil
-	}
-	b.acks.reset()
-	b.pushes.reset()
-}
-
-// buffers returns the batch as it goes onto the wire.
-func (b *batch) buffers() net.Buffers {
-	list := make(net.Buffers, 0, 3)
-	for _, part := range [][]byte{b.ready, b.acks.buf, b.pushes.buf} {
-		if len(part) > 0 {
-			list = append(list, part)
-		}
-	}
-	return list
-}
-
-// events is a run of events of one type, the last of which may grow.
-type events struct {
-	buf   []byte
-	start int // of the event that is growing
-	open  bool
-}
-
-// begin makes room for a message of size bytes, in the event that is growing or in
-// a new one.
-func (e *events) begin(t wire.EventType, size int) {
-	if e.open && len(e.buf)-e.start+size <= maxBatch {
-		return
-	}
-	e.end()
-	e.start, e.open = len(e.buf), true
-	e.buf = wire.AppendEventHeader(e.buf, t, 0)
-	if t == wire.EventAck {
-		e.buf = wire.AppendRecordHeader(e.buf)
-	}
-}
-
-func (e *events) end() {
-	if e.open {
-		wire.FinishEvent(e.buf, e.start)
-		e.open = false
-	}
-}
-
-func (e *events) reset() {
-	e.buf, e.start, e.open = e.buf[:0], 0, false
-	if cap(e.buf) > keepBuffer {
-		e.buf = nil
-	}
 }

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"bytes"
 	"log/slog"
 
 	"github.com/bmq-go/bmq/internal/wire"
@@ -117,7 +116,6 @@ func (q *queue) post(h *handle, in *wire.PutMessage, data []byte) wire.AckStatus
 		q.counters.Refused++
 		return failed
 	}
-	m.data = bytes.Clone(data)
 	q.posted(len(data))
 	p := q.store.add(m, uint8(config.MaxDeliveryAttempts))
 	q.domain.usage.add(1, int64(len(data)))

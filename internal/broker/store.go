@@ -51,12 +51,13 @@ type store struct {
 	spare  *chunk
 	count  int64
 	bytes  int64
-	index  map[wire.GUID]position // of all messages, and of those in the history
+	index  index // of all messages, and of those in the history
 	past   history
+	free   freeList
 }
 
 func newStore(apps int, window time.Duration) *store {
-	return &store{apps: apps, index: make(map[wire.GUID]position), past: history{window: window, limit: maxHistory}}
+	return &store{apps: apps, past: history{window: window, limit: maxHistory}}
 }
 
 func (s *store) chunkAt(p position) *chunk {
@@ -107,7 +108,7 @@ func (s *store) seek(p position) position {
 
 // find returns where the message with a GUID is, or none.
 func (s *store) find(g wire.GUID) position {
-	if p, ok := s.index[g]; ok && s.at(p) != nil {
+	if p, ok := s.index.get(g); ok && s.at(p) != nil {
 		return p
 	}
 	return none
@@ -117,11 +118,11 @@ func (s *store) find(g wire.GUID) position {
 // ago.
 func (s *store) seen(g wire.GUID, now time.Duration) bool {
 	s.past.expire(s, now)
-	_, ok := s.index[g]
+	_, ok := s.index.get(g)
 	return ok
 }
 
-// add appends a message that every application needs. It keeps m.data.
+// add appends a message that every application needs, with a copy of m.data.
 func (s *store) add(m message, attempts uint8) position {
 	p := s.next
 	if p%chunkSize == 0 {
@@ -129,6 +130,7 @@ func (s *store) add(m message, attempts uint8) position {
 	}
 	c := s.chunks[len(s.chunks)-1]
 	m.refs = int32(s.apps)
+	m.data = append(s.free.get(len(m.data)), m.data...)
 	c.messages[p%chunkSize] = m
 	for app := range s.apps {
 		c.views[app*chunkSize+int(p%chunkSize)] = view{attempts: attempts}
@@ -137,8 +139,8 @@ func (s *store) add(m message, attempts uint8) position {
 	s.next++
 	s.count++
 	s.bytes += int64(len(m.data))
-	s.index[m.guid] = p
-	s.past.add(s, m.guid, m.arrived)
+	s.index.put(m.guid, p)
+	s.past.add(s, m.guid, arrival{p, m.arrived})
 	return p
 }
 
@@ -176,15 +178,17 @@ func (s *store) trim() {
 	}
 }
 
-// remove drops the message at p; its GUID stays in the history.
+// remove drops the message at p; its GUID stays in the history. Its data may be
+// overwritten by the next message.
 func (s *store) remove(p position) {
 	c := s.chunkAt(p)
 	m := &c.messages[p%chunkSize]
 	s.count--
 	s.bytes -= int64(len(m.data))
 	if m.forgotten || s.past.window <= 0 {
-		delete(s.index, m.guid)
+		s.index.remove(m.guid)
 	}
+	s.free.put(m.data)
 	*m = message{}
 	if c.live--; c.live > 0 || (p/chunkSize+1)*chunkSize > s.next {
 		return
@@ -203,28 +207,31 @@ const maxHistory = 1 << 18
 type history struct {
 	window  time.Duration // 0: nothing is remembered
 	limit   int
-	entries []arrival // entries[head:] are remembered
+	guids   []wire.GUID // guids[head:] are remembered
+	entries []arrival   // their arrivals
 	head    int
 }
 
+// arrival is when and where a message arrived.
 type arrival struct {
-	guid wire.GUID
-	at   time.Duration
+	at   position
+	when time.Duration
 }
 
-func (h *history) add(s *store, g wire.GUID, now time.Duration) {
+func (h *history) add(s *store, g wire.GUID, a arrival) {
 	if h.window <= 0 {
 		return
 	}
 	if len(h.entries)-h.head >= h.limit {
 		h.forget(s)
 	}
-	h.entries = append(h.entries, arrival{g, now})
+	h.entries = append(h.entries, a)
+	h.guids = append(h.guids, g)
 }
 
 // expire forgets what is older than the window.
 func (h *history) expire(s *store, now time.Duration) {
-	for h.head < len(h.entries) && now-h.entries[h.head].at > h.window {
+	for h.head < len(h.entries) && now-h.entries[h.head].when > h.window {
 		h.forget(s)
 	}
 }
@@ -232,16 +239,40 @@ func (h *history) expire(s *store, now time.Duration) {
 // forget drops the oldest entry. The index keeps a GUID as long as its message is
 // there.
 func (h *history) forget(s *store) {
-	g := h.entries[h.head].guid
-	if p, ok := s.index[g]; ok {
-		if m := s.at(p); m != nil {
-			m.forgotten = true
-		} else {
-			delete(s.index, g)
-		}
+	if m := s.at(h.entries[h.head].at); m != nil {
+		m.forgotten = true
+	} else {
+		s.index.remove(h.guids[h.head])
 	}
 	if h.head++; h.head >= 1024 && h.head*2 >= len(h.entries) {
 		h.entries = append(h.entries[:0], h.entries[h.head:]...)
+		h.guids = append(h.guids[:0], h.guids[h.head:]...)
 		h.head = 0
+	}
+}
+
+// freeList keeps the memory of a few messages that are gone for those that come.
+type freeList struct {
+	list [][]byte
+	size int // bytes in it
+}
+
+const maxFree = 512 << 10
+
+// get returns memory for n bytes, empty.
+func (f *freeList) get(n int) []byte {
+	if last := len(f.list) - 1; last >= 0 {
+		b := f.list[last]
+		f.list, f.size = f.list[:last], f.size-cap(b)
+		if cap(b) >= n && cap(b) <= n+n/4+64 {
+			return b
+		}
+	}
+	return make([]byte, 0, n)
+}
+
+func (f *freeList) put(b []byte) {
+	if f.size+cap(b) <= maxFree {
+		f.list, f.size = append(f.list, b[:0]), f.size+cap(b)
 	}
 }

@@ -72,14 +72,14 @@ func TestHistoryForgetsWithTimeAndNumber(t *testing.T) {
 	require.True(t, s.seen(guidOf(0), time.Hour), "what is stored is not forgotten")
 	s.remove(kept)
 	require.False(t, s.seen(guidOf(0), time.Hour))
-	require.Empty(t, s.index)
+	require.Zero(t, s.index.count)
 
 	const limit = 3000
 	s.past.limit = limit
 	for i := range limit + 5000 {
 		s.remove(s.add(message{guid: guidOf(i), arrived: time.Hour}, 0))
 	}
-	require.Len(t, s.index, limit)
+	require.Equal(t, limit, s.index.count)
 	require.False(t, s.seen(guidOf(4999), time.Hour))
 	require.True(t, s.seen(guidOf(5000), time.Hour))
 	require.LessOrEqual(t, len(s.past.entries), 2*limit+1024)
@@ -159,8 +159,7 @@ func TestOutputAggregatesUpToALimit(t *testing.T) {
 	for range 25 {
 		o.push(&wire.PushHeader{}, []uint32{1}, data)
 	}
-	b, size := o.take()
-	require.Equal(t, b.size(), size)
+	b := o.take()
 	var sizes []int
 	for part := range slices.Values(b.buffers()) {
 		for len(part) > 0 {
@@ -170,8 +169,39 @@ func TestOutputAggregatesUpToALimit(t *testing.T) {
 			part = part[n:]
 		}
 	}
-	require.Len(t, sizes, 3)
+	require.Len(t, sizes, 13, "two messages fit into one")
 	for _, n := range sizes {
-		require.LessOrEqual(t, n, maxBatch)
+		require.LessOrEqual(t, n, blockSize)
 	}
+}
+
+func TestIndexIsAMapOfGUIDs(t *testing.T) {
+	var x index
+	model := map[wire.GUID]position{}
+	random := rand.New(rand.NewPCG(3, 4))
+	for i := range 60_000 {
+		g := guidOf(random.IntN(3000))
+		if i > 40_000 {
+			g = guidOf(i % 3000)
+		}
+		if i%3 == 0 || i > 40_000 {
+			x.remove(g)
+			delete(model, g)
+		} else {
+			x.put(g, position(i))
+			model[g] = position(i)
+		}
+		require.Equal(t, len(model), x.count)
+		if i%100 == 0 {
+			for n := range 3000 {
+				p, ok := x.get(guidOf(n))
+				want, there := model[guidOf(n)]
+				if ok != there || ok && p != want {
+					require.Fail(t, "the index differs from a map")
+				}
+			}
+		}
+	}
+	require.Zero(t, x.count)
+	require.Len(t, x.slots, minSlots, "it gets smaller when its entries go")
 }
