@@ -82,10 +82,12 @@ func newEngine(kind EngineKind, cfg engine.Config) (engine.Engine, EngineKind, e
 			return nil, kind, valueError("%s is %q; it may be auto, native or portable", engineVariable, name)
 		}
 	}
-	if kind < EngineAuto || kind > EnginePortable {
+	i := slices.IndexFunc(compiledEngines, func(e engineEntry) bool {
+		return e.info.Kind == kind || kind == EngineAuto && e.info.Kind <= EnginePortable
+	})
+	if i < 0 && (kind < EngineAuto || kind > EnginePortable) {
 		return nil, kind, valueError("unknown engine %v", kind)
 	}
-	i := slices.IndexFunc(compiledEngines, func(e engineEntry) bool { return kind == EngineAuto || e.info.Kind == kind })
 	if i < 0 {
 		return nil, kind, failure(opStart, "", ErrEngineUnavailable,
 			"the %v engine is not in this program: build it with cgo and -tags libbmq on a machine where pkg-config finds bmq", kind)

@@ -65,10 +65,18 @@ int32_t convert(bmqt::QueueOptions *to, const bmqb_queue_options& from, const bm
 
 }  // namespace
 
-int32_t bmqb_queue_open(bmqb_session *session, uint64_t operation, uint64_t number, const char *uri,
+int32_t bmqb_queue_create(uint64_t number, bmqb_queue **queue, bmqb_error *error)
+{
+    return guarded(error, [&] {
+        *queue = new bmqb_queue(number);
+        return 0;
+    });
+}
+
+int32_t bmqb_queue_open(bmqb_session *session, bmqb_queue *queue, uint64_t operation, const char *uri,
                         int64_t uri_size, int32_t flags, const bmqb_queue_options *options,
                         const bmqb_subscription *subscriptions, int32_t count, const char *expressions,
-                        int64_t timeout, bmqb_queue **queue, bmqb_error *error)
+                        int64_t timeout, bmqb_error *error)
 {
     return guarded(error, [&] {
         bmqt::QueueOptions to;
@@ -83,16 +91,13 @@ int32_t bmqb_queue_open(bmqb_session *session, uint64_t operation, uint64_t numb
         if (flags & BMQB_WRITE) {
             bmqt::QueueFlagsUtil::setWriter(&as);
         }
-        std::unique_ptr<bmqb_queue> q(new bmqb_queue(number));
-        *queue = q.get();  // the result may come before this function returns
-        session->d_session->openQueueAsync(&q->d_id,
+        session->d_session->openQueueAsync(&queue->d_id,
                                            bmqt::Uri(bsl::string(view(uri, uri_size))),
                                            as,
                                            bmqa::Session::OpenQueueCallback(
                                                reporter<bmqa::OpenQueueStatus>(session->d_handle, operation)),
                                            to,
                                            interval(timeout));
-        q.release();
         return 0;
     });
 }

@@ -19,10 +19,9 @@ type Queue struct {
 // Number is what records name the queue by.
 func (q *Queue) Number() uint64 { return uint64(uintptr(unsafe.Pointer(q.c))) }
 
-// OpenRequest says which queue to open, and as what.
+// OpenRequest says as what to open a queue.
 type OpenRequest struct {
 	Operation     uint64 // of the event with the result
-	Number        uint64 // comes with the events and messages of the queue; not 0
 	URI           string
 	Read, Write   bool
 	Options       QueueOptions
@@ -31,11 +30,17 @@ type OpenRequest struct {
 	Timeout       time.Duration
 }
 
-// OpenQueue begins to open a queue. After an error there is no event. The caller has
-// to call Free when the queue is closed or could not be opened; the event may come
-// before OpenQueue returns.
-func (s *Session) OpenQueue(r *OpenRequest) (*Queue, error) {
+// NewQueue makes a queue that is not open. number comes with its events and messages;
+// it must not be 0. The caller has to call Free.
+func (s *Session) NewQueue(number uint64) (*Queue, error) {
 	q := &Queue{s: s}
+	var e C.bmqb_error
+	rc := C.bmqb_queue_create(C.uint64_t(number), &q.c, &e)
+	return q, failed(rc, &e)
+}
+
+// Open begins to open the queue, once. After an error there is no event.
+func (q *Queue) Open(r *OpenRequest) error {
 	var flags C.int32_t
 	if r.Read {
 		flags |= C.BMQB_READ
@@ -44,13 +49,10 @@ func (s *Session) OpenQueue(r *OpenRequest) (*Queue, error) {
 		flags |= C.BMQB_WRITE
 	}
 	var e C.bmqb_error
-	rc := C.bmqb_queue_open(s.c, C.uint64_t(r.Operation), C.uint64_t(r.Number), stringPointer(r.URI), C.int64_t(len(r.URI)),
+	rc := C.bmqb_queue_open(q.s.c, q.c, C.uint64_t(r.Operation), stringPointer(r.URI), C.int64_t(len(r.URI)),
 		flags, options(&r.Options), subscriptions(r.Subscriptions), C.int32_t(len(r.Subscriptions)),
-		stringPointer(r.Expressions), C.int64_t(r.Timeout), &q.c, &e)
-	if rc != 0 {
-		return nil, failed(rc, &e)
-	}
-	return q, nil
+		stringPointer(r.Expressions), C.int64_t(r.Timeout), &e)
+	return failed(rc, &e)
 }
 
 func options(o *QueueOptions) *C.bmqb_queue_options {

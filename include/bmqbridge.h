@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 /* Also in abi.go. Raise both with every change of this file. */
-#define BMQB_ABI 1
+#define BMQB_ABI 2
 
 typedef struct bmqb_session bmqb_session;
 typedef struct bmqb_queue bmqb_queue;
@@ -104,7 +104,7 @@ typedef struct {
 BMQB_SIZE(bmqb_confirm_record, 24);
 
 typedef struct {
-    uint64_t queue;       /* the number given to bmqb_queue_open */
+    uint64_t queue;       /* the number given to bmqb_queue_create */
     int64_t subscription; /* the number of a subscription, 0 for none */
     uint8_t guid[16];
     int64_t offset;          /* into the bytes: properties, payload behind them */
@@ -206,13 +206,16 @@ int32_t bmqb_session_health(bmqb_session *session, int32_t healthy);
 
 /* -- Queues of a started session ---------------------------------------------------- */
 
-/* Begins to open a queue; operation is the id of the result's event. number comes with
- * the events of the queue. The expressions of the subscriptions stand one behind the
- * other. After an error there is no event. */
-int32_t bmqb_queue_open(bmqb_session *session, uint64_t operation, uint64_t number, const char *uri,
+/* Makes a queue that is not open. number comes with its events and messages. */
+int32_t bmqb_queue_create(uint64_t number, bmqb_queue **queue, bmqb_error *error);
+
+/* Begins to open a queue, once; operation is the id of the result's event. The
+ * expressions of the subscriptions stand one behind the other. After an error there is
+ * no event; so it is with the next two. */
+int32_t bmqb_queue_open(bmqb_session *session, bmqb_queue *queue, uint64_t operation, const char *uri,
                         int64_t uri_size, int32_t flags, const bmqb_queue_options *options,
                         const bmqb_subscription *subscriptions, int32_t count, const char *expressions,
-                        int64_t timeout, bmqb_queue **queue, bmqb_error *error);
+                        int64_t timeout, bmqb_error *error);
 
 int32_t bmqb_queue_configure(bmqb_session *session, bmqb_queue *queue, uint64_t operation,
                              const bmqb_queue_options *options, const bmqb_subscription *subscriptions,
@@ -221,8 +224,7 @@ int32_t bmqb_queue_configure(bmqb_session *session, bmqb_queue *queue, uint64_t 
 int32_t bmqb_queue_close(bmqb_session *session, bmqb_queue *queue, uint64_t operation, int64_t timeout,
                          bmqb_error *error);
 
-/* Forgets a queue that is closed or could not be opened. No other function may be
- * using it. */
+/* Forgets a queue. No other function may be using it, and no record may name it. */
 int32_t bmqb_queue_free(bmqb_queue *queue);
 
 /* -- Messages ------------------------------------------------------------------------ */

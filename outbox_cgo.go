@@ -1,0 +1,372 @@
+//go:build cgo && (libbmq || bmqfake)
+
+package bmq
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/bmq-go/bmq/cbridge"
+	"github.com/bmq-go/bmq/internal/engine"
+	"github.com/bmq-go/bmq/internal/slab"
+)
+
+const (
+	// gatherBytes and gatherPosts are how much is gathered before a post waits for the
+	// goroutine that sends to take it.
+	gatherBytes = 512 << 10
+	gatherPosts = 4096
+	// keptBytes is how large gathering memory may have grown and still be kept.
+	keptBytes = 8 << 20
+	// maxConfirms is how many confirmations may wait.
+	maxConfirms = 1 << 20
+	// writableAgain is how often it is tried to send what libbmq has no room for, where
+	// it does not tell.
+	writableAgain = time.Second
+)
+
+// nativeOutbox gathers messages and confirmations and hands them to libbmq, many at a
+// time: what comes while one event is handed over goes into the next. It keeps
+// account of posts until they are answered.
+type nativeOutbox struct {
+	s *nativeSession
+
+	mu      sync.Mutex
+	wake    sync.Cond // of the goroutine that sends
+	idle    bool      // it waits
+	running bool      // it was started
+	front   nativeBatch
+	stop    chan struct{} // closed when nothing is taken any more
+	done    chan struct{} // closed when the goroutine that sends has ended
+	ended   bool
+	live    bool // connected, and the state restored
+	room    chan struct{}
+
+	// libbmq takes no messages at present (choked), until it says that it does again,
+	// which lows counts.
+	choked bool
+	lows   uint64
+	low    chan struct{} // closed when lows grows; made by who waits
+
+	posts        slab.Slab[nativePost] // that wait for their ack
+	epochs       []*postEpoch          // that posts without an answer belong to, and the present one
+	kept         []nativePost          // posts that nobody waits for, and libbmq keeps until it is connected
+	pending      int                   // posts without an answer, or not handed over
+	pendingBytes int64
+	unsentBytes  int64
+
+	stats struct{ out, posted, confirms, retransmitted uint64 }
+}
+
+// nativePost is a post that was accepted.
+type nativePost struct {
+	q      *nativeQueue
+	cookie any
+	epoch  *postEpoch
+	size   int64
+}
+
+// postEpoch counts posts between two flushes.
+type postEpoch struct{ pending int }
+
+// nativeBatch is what is handed over at a time.
+type nativeBatch struct {
+	data     []byte
+	records  []cbridge.PostRecord
+	posts    []nativePost // of records; those with an ack have no cookie here
+	confirms []cbridge.ConfirmRecord
+	after    []func() // to be called when the rest is handed over
+}
+
+func (b *nativeBatch) empty() bool {
+	return len(b.records) == 0 && len(b.confirms) == 0 && len(b.after) == 0
+}
+
+func (b *nativeBatch) reset() {
+	if cap(b.data) > keptBytes {
+		b.data = nil
+	}
+	clear(b.posts)
+	clear(b.after)
+	b.data, b.records, b.posts = b.data[:0], b.records[:0], b.posts[:0]
+	b.confirms, b.after = b.confirms[:0], b.after[:0]
+}
+
+func (o *nativeOutbox) init(s *nativeSession) {
+	o.s = s
+	o.wake.L = &o.mu
+	o.stop, o.done = make(chan struct{}), make(chan struct{})
+	o.epochs = []*postEpoch{new(postEpoch)}
+}
+
+func (o *nativeOutbox) signal() {
+	if o.idle {
+		o.wake.Signal()
+	}
+}
+
+func (o *nativeOutbox) wakeWaiters() {
+	if o.room != nil {
+		close(o.room)
+		o.room = nil
+	}
+}
+
+// changeGates changes what posts and confirmations of queues meet.
+func (o *nativeOutbox) changeGates(queues []*nativeQueue, change func(*nativeQueue)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, q := range queues {
+		change(q)
+	}
+	o.wakeWaiters()
+}
+
+// after has fn called when everything that was accepted before is handed over. It
+// answers false if nothing is taken any more.
+func (o *nativeOutbox) after(fn func()) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended {
+		return false
+	}
+	o.front.after = append(o.front.after, fn)
+	o.signal()
+	return true
+}
+
+// writable takes the news that libbmq may have room again.
+func (o *nativeOutbox) writable() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lows++
+	if o.low != nil {
+		close(o.low)
+		o.low = nil
+	}
+}
+
+// setLive says whether libbmq sends what it is given. When it does, it has sent what
+// it kept.
+func (o *nativeOutbox) setLive(live bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.live = live
+	if !live {
+		return
+	}
+	o.stats.retransmitted += uint64(o.posts.Len() + len(o.kept))
+	for i := range o.kept {
+		o.forget(&o.kept[i])
+	}
+	o.kept = nil
+	o.wakeWaiters()
+}
+
+// start begins to send.
+func (o *nativeOutbox) start() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.running = true
+	go o.run()
+}
+
+// close takes nothing any more, hands over what it can, and returns when the
+// goroutine that sends has ended.
+func (o *nativeOutbox) close() {
+	o.mu.Lock()
+	if !o.ended {
+		o.ended = true
+		close(o.stop)
+		if !o.running {
+			close(o.done)
+		}
+	}
+	o.wakeWaiters()
+	o.wake.Broadcast()
+	o.mu.Unlock()
+	<-o.done
+}
+
+// run is the goroutine that sends, until the outbox is closed.
+func (o *nativeOutbox) run() {
+	defer close(o.done)
+	var b nativeBatch
+	for o.take(&b) {
+		o.sendConfirms(b.confirms)
+		o.sendPosts(&b)
+		for _, fn := range b.after {
+			fn()
+		}
+		b.reset()
+	}
+}
+
+// take waits for something to send. It answers false when the outbox is closed and
+// empty.
+func (o *nativeOutbox) take(b *nativeBatch) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.front.empty() {
+		if o.ended {
+			return false
+		}
+		o.idle = true
+		o.wake.Wait()
+		o.idle = false
+	}
+	o.front, *b = *b, o.front
+	o.wakeWaiters()
+	return true
+}
+
+// sendPosts hands the posts of a batch over, as few events as possible.
+func (o *nativeOutbox) sendPosts(b *nativeBatch) {
+	for from := 0; from < len(b.records); {
+		var n int
+		st := o.trying(engine.PostBWLimit, func(first bool) error {
+			if !first {
+				_, err := o.s.c.Post(nil, nil)
+				return err
+			}
+			var err error
+			n, err = o.s.c.Post(b.records[from:], b.data)
+			return err
+		})
+		n = max(n, 1) // it looks at one at least
+		switch {
+		case st.OK():
+			o.handedOver(b, from, from+n)
+		case o.stopping():
+			o.giveUp(b, from)
+			return
+		case n > 1:
+			// One that can't be posted refuses all: its queue has just gone.
+			o.sendEach(b, from, from+n)
+		default:
+			o.refuse(b, from, st.Text)
+		}
+		from += n
+	}
+}
+
+func (o *nativeOutbox) stopping() bool {
+	select {
+	case <-o.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+func (o *nativeOutbox) sendEach(b *nativeBatch, from, to int) {
+	for i := from; i < to; i++ {
+		if b.records[i].Result != 0 {
+			o.refuse(b, i, "")
+			continue
+		}
+		st := o.trying(engine.PostBWLimit, func(first bool) error {
+			var err error
+			if first {
+				_, err = o.s.c.Post(b.records[i:i+1], b.data)
+			} else {
+				_, err = o.s.c.Post(nil, nil)
+			}
+			return err
+		})
+		if st.OK() {
+			o.handedOver(b, i, i+1)
+		} else {
+			o.refuse(b, i, st.Text)
+		}
+	}
+}
+
+// sendConfirms hands confirmations over. Those that can't be sent are lost: their
+// messages come again.
+func (o *nativeOutbox) sendConfirms(records []cbridge.ConfirmRecord) {
+	for len(records) > 0 {
+		var n int
+		st := o.trying(engine.Timeout, func(first bool) error {
+			var err error
+			if first {
+				n, err = o.s.c.Confirm(records)
+			} else {
+				_, err = o.s.c.Confirm(nil)
+			}
+			return err
+		})
+		n = max(n, 1)
+		if !st.OK() {
+			o.s.log.Debug("confirmations were not sent; the messages will be delivered again", "messages", n, "code", int(st.Code), "reason", st.Text)
+		}
+		records = records[n:]
+	}
+}
+
+// trying calls send until libbmq has room, which it has not when it answers full, or
+// until the session ends.
+func (o *nativeOutbox) trying(full engine.Code, send func(first bool) error) engine.Status {
+	for first := true; ; first = false {
+		o.mu.Lock()
+		seen := o.lows
+		o.mu.Unlock()
+		err := send(first)
+		if err == nil {
+			o.setChoked(false)
+			return engine.Status{}
+		}
+		st := nativeFailure(err)
+		if e := (*cbridge.Error)(nil); !errors.As(err, &e) || st.Code != full {
+			o.setChoked(false)
+			return st
+		}
+		if !o.waitWritable(seen) {
+			return engine.Status{Code: engine.NotConnected, Text: "the session was stopped"}
+		}
+	}
+}
+
+func (o *nativeOutbox) setChoked(choked bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.choked && !choked {
+		o.wakeWaiters()
+	}
+	o.choked = choked
+}
+
+// waitWritable waits until libbmq may have room again, since it said so for the
+// seen-th time. It answers false if the session ends.
+func (o *nativeOutbox) waitWritable(seen uint64) bool {
+	o.mu.Lock()
+	if o.lows != seen {
+		o.mu.Unlock()
+		return true
+	}
+	o.choked = true
+	if o.low == nil {
+		o.low = make(chan struct{})
+	}
+	low := o.low
+	o.mu.Unlock()
+	again := time.NewTimer(writableAgain)
+	defer again.Stop()
+	select {
+	case <-low:
+	case <-again.C:
+	case <-o.stop:
+		return false
+	}
+	return true
+}
+
+func (o *nativeOutbox) addStats(st *engine.Stats) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	st.Connected = o.live && !o.ended
+	st.BytesOut, st.MessagesPosted = o.stats.out, o.stats.posted
+	st.Confirms, st.Retransmitted = o.stats.confirms, o.stats.retransmitted
+	st.PendingMessages, st.PendingBytes, st.UnsentBytes = o.pending, o.pendingBytes, o.unsentBytes
+}

@@ -1,0 +1,411 @@
+//go:build cgo && (libbmq || bmqfake)
+
+package bmq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bmq-go/bmq/cbridge"
+	"github.com/bmq-go/bmq/internal/engine"
+	"github.com/bmq-go/bmq/sessionevents"
+)
+
+// nativeSession implements engine.Engine over libbmq.
+//
+// Calls go out from the goroutines of the application, but for messages and
+// confirmations: these are gathered, and sent by a goroutine of the session (see
+// nativeOutbox). What comes arrives on a thread of libbmq, in callbacks.go, and is
+// handed to the Handler at once. No lock is held while C is called.
+type nativeSession struct {
+	cfg     engine.Config
+	handler engine.Handler
+	log     *slog.Logger
+	c       *cbridge.Session
+
+	ctx    context.Context // of the credential provider; canceled when the session is to end
+	cancel context.CancelFunc
+	up     signal // the first connection is up
+	failed signal // libbmq has given up connecting
+
+	mu         sync.Mutex
+	state      nativeState
+	calls      sync.WaitGroup // calls into C that need the session
+	lastNumber uint64         // of queues, operations and subscriptions
+	queues     map[uint64]*nativeQueue
+	closed     []*nativeQueue // while the session was stopping
+	operations map[uint64]func(engine.Status)
+	healthy    bool
+	changes    []bool // of healthy, that libbmq is still to be told
+	lastErr    error  // why an attempt to connect failed, where that is known here
+
+	// Callbacks hold delivering for reading. Once detached is set they do nothing any
+	// more, whatever libbmq does.
+	delivering sync.RWMutex
+	detached   bool
+
+	out   nativeOutbox
+	stats nativeCounters
+}
+
+// signal is a channel that is closed once.
+type signal struct {
+	once sync.Once
+	ch   chan struct{}
+}
+
+func (s *signal) give() { s.once.Do(func() { close(s.ch) }) }
+
+func (s *signal) given() bool {
+	select {
+	case <-s.ch:
+		return true
+	default:
+		return false
+	}
+}
+
+type nativeState uint8
+
+const (
+	nativeStarting nativeState = iota
+	nativeUp
+	nativeDown // the connection was lost
+	nativeStopping
+)
+
+// nativeCounters are the parts of engine.Stats that no lock guards.
+type nativeCounters struct {
+	connects, bytesIn, eventsIn, received, acks, nacks atomic.Uint64
+}
+
+// stopMargin is how long after the disconnect timeout libbmq may take to stop before
+// it is left to itself.
+const stopMargin = 5 * time.Second
+
+// newNativeSession makes a session that is not started.
+func newNativeSession(cfg engine.Config) (*nativeSession, error) {
+	if err := checkNativeConfig(&cfg); err != nil {
+		return nil, err
+	}
+	nativeLog.take(false)
+	s := &nativeSession{
+		cfg: cfg, handler: cfg.Handler, log: cfg.Logger, healthy: cfg.HostHealthy,
+		up: signal{ch: make(chan struct{})}, failed: signal{ch: make(chan struct{})},
+		queues: make(map[uint64]*nativeQueue), operations: make(map[uint64]func(engine.Status)),
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.out.init(s)
+	return s, nil
+}
+
+// maxNativeUserAgent is what libbmq takes at most, in bytes. It puts its own name
+// behind it.
+const maxNativeUserAgent = 127
+
+// checkNativeConfig refuses what libbmq would end the process for. The options were
+// checked before; this is the last fence.
+func checkNativeConfig(cfg *engine.Config) error {
+	if err := cbridge.CheckABI(); err != nil {
+		return err
+	}
+	if uri, ok := os.LookupEnv(brokerURIVariable); ok && uri == "" {
+		return valueError("%s is set to nothing, which libbmq would take for a URI: unset it", brokerURIVariable)
+	}
+	if cfg.Dial != nil {
+		return valueError("the native engine makes its connections itself: WithDialer needs the portable engine")
+	}
+	if !printable(cfg.UserAgent) {
+		return valueError("the user agent must be printable ASCII, was %q", cfg.UserAgent)
+	}
+	cfg.UserAgent = cfg.UserAgent[:min(len(cfg.UserAgent), maxNativeUserAgent)]
+	dump := cfg.StatsDumpInterval
+	for _, c := range []struct {
+		name string
+		ok   bool
+	}{
+		{"ChannelHighWatermark", cfg.ChannelHighWatermark > minChannelHighWatermark},
+		{"StatsDumpInterval", dump >= 0 && dump < maxStatsDumpInterval && dump%statsDumpStep == 0},
+		{"BlobBufferSize", cfg.BlobBufferSize > 0 && cfg.BlobBufferSize <= maxNativeBlobBuffer},
+		{"Timeouts", min(cfg.ConnectTimeout, cfg.DisconnectTimeout, cfg.OpenQueueTimeout, cfg.ConfigureQueueTimeout, cfg.CloseQueueTimeout) > 0},
+	} {
+		if !c.ok {
+			return valueError("the native engine does not take this value of %s", c.name)
+		}
+	}
+	return nil
+}
+
+// maxNativeBlobBuffer is the size of the largest event. Larger buffers would only
+// waste memory.
+const maxNativeBlobBuffer = 64 << 20
+
+// Start implements engine.Engine.
+func (s *nativeSession) Start(ctx context.Context) engine.Status {
+	st := s.start(ctx)
+	if !st.OK() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startUndone)
+		defer cancel()
+		s.end(ctx)
+	}
+	return st
+}
+
+// startUndone is how long a start that failed waits until nothing is left of it.
+const startUndone = 2 * time.Second
+
+func (s *nativeSession) start(ctx context.Context) engine.Status {
+	var err error
+	s.c, err = cbridge.NewSession(cbridge.Options{
+		BrokerURI: s.cfg.BrokerURI, ProcessName: s.cfg.ProcessName, UserAgent: s.cfg.UserAgent,
+		ConnectTimeout: s.cfg.ConnectTimeout, DisconnectTimeout: s.cfg.DisconnectTimeout,
+		OpenQueueTimeout: s.cfg.OpenQueueTimeout, ConfigureQueueTimeout: s.cfg.ConfigureQueueTimeout,
+		CloseQueueTimeout:    s.cfg.CloseQueueTimeout,
+		ChannelHighWatermark: s.cfg.ChannelHighWatermark, StatsDumpInterval: s.cfg.StatsDumpInterval,
+		BlobBufferSize: s.cfg.BlobBufferSize, Healthy: s.cfg.HostHealthy, Authenticates: s.cfg.Credentials != nil,
+	}, nativeCallbacks{s})
+	if err == nil {
+		s.out.start()
+		err = s.c.Start()
+	}
+	if err != nil {
+		return nativeFailure(err)
+	}
+	timeout := time.NewTimer(s.cfg.ConnectTimeout)
+	defer timeout.Stop()
+	st := engine.Status{}
+	select {
+	case <-s.up.ch:
+	case <-s.failed.ch:
+		st.Code = engine.Timeout
+	case <-timeout.C:
+		st.Code = engine.Timeout
+	case <-ctx.Done():
+		st.Code = engine.Canceled
+	}
+	if s.up.given() { // perhaps at the last moment
+		return engine.Status{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st.Text = "no connection to " + s.cfg.BrokerURI + "; see the log of libbmq"
+	if s.lastErr != nil {
+		st.Text, st.Err = "the last attempt failed: "+s.lastErr.Error(), s.lastErr
+	}
+	return st
+}
+
+// nativeFailure makes a status of an error of package cbridge.
+func nativeFailure(err error) engine.Status {
+	st := engine.Status{Code: engine.Unknown, Text: err.Error()}
+	if e := (*cbridge.Error)(nil); errors.As(err, &e) {
+		st.Code, st.Text = engine.Code(e.Code), e.Text
+	}
+	return st
+}
+
+// Stop implements engine.Engine.
+func (s *nativeSession) Stop(ctx context.Context) {
+	s.end(ctx)
+	s.delivering.Lock()
+	defer s.delivering.Unlock()
+	s.detached = true
+	if s.up.given() {
+		s.handler.OnSessionEvent(engine.SessionEvent{Type: int(sessionevents.TypeDisconnected)})
+	}
+}
+
+// end takes the session down. If that takes longer than ctx or the disconnect timeout
+// allow, it goes on in the background, and nothing of it gets to the Handler.
+func (s *nativeSession) end(ctx context.Context) {
+	s.mu.Lock()
+	s.state = nativeStopping
+	s.mu.Unlock()
+	s.cancel()
+	s.out.close()
+	if s.c == nil {
+		return
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.calls.Wait()
+		s.destroy()
+	}()
+	timeout := time.NewTimer(s.cfg.DisconnectTimeout + stopMargin)
+	defer timeout.Stop()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		s.detach(fmt.Sprintf("stopping: did not wait for libbmq: %v", ctx.Err()))
+	case <-timeout.C:
+		s.detach("stopping: libbmq did not stop in time")
+	}
+	s.settle()
+}
+
+// destroy takes down the C side, and returns when nothing of it is left.
+func (s *nativeSession) destroy() {
+	if err := s.c.Stop(); err != nil {
+		s.log.Error("libbmq could not stop", "error", err)
+	}
+	s.mu.Lock()
+	queues := append(s.closed, slices.Collect(maps.Values(s.queues))...)
+	s.queues, s.closed = nil, nil
+	s.mu.Unlock()
+	for _, q := range queues {
+		q.c.Free()
+	}
+	if err := s.c.Destroy(); err != nil {
+		s.log.Error("libbmq could not end a session", "error", err)
+	}
+}
+
+// detach leaves libbmq to itself. It returns when no callback is in the Handler.
+func (s *nativeSession) detach(why string) {
+	s.log.Warn(why + "; it goes on in the background")
+	s.delivering.Lock()
+	defer s.delivering.Unlock()
+	s.detached = true
+}
+
+// settle answers what libbmq did not: posts first, then operations.
+func (s *nativeSession) settle() {
+	s.out.failAll()
+	s.mu.Lock()
+	operations := s.operations
+	s.operations = nil
+	s.mu.Unlock()
+	for _, done := range operations {
+		done(engine.Status{Code: engine.NotConnected, Text: "the session was stopped"})
+	}
+}
+
+// enter allows a call into C that needs the session, until leave is called.
+func (s *nativeSession) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != nativeUp && s.state != nativeDown {
+		return false
+	}
+	s.calls.Add(1)
+	return true
+}
+
+func (s *nativeSession) leave() { s.calls.Done() }
+
+// begin registers an operation, which end is called for when its result comes, and
+// returns its id.
+func (s *nativeSession) begin(end func(engine.Status)) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lastNumber++
+	s.operations[s.lastNumber] = end
+	return s.lastNumber
+}
+
+// finish ends an operation. A result that nobody waits for is ignored.
+func (s *nativeSession) finish(id uint64, st engine.Status) {
+	s.mu.Lock()
+	end := s.operations[id]
+	delete(s.operations, id)
+	s.mu.Unlock()
+	if end != nil {
+		end(st)
+	}
+}
+
+// PostBatch implements engine.Engine.
+func (s *nativeSession) PostBatch(ctx context.Context, posts []engine.QueuedPut) (int, engine.Status) {
+	for i := range posts {
+		if st := s.out.post(ctx, posts[i].Queue.(*nativeQueue), &posts[i].Put); !st.OK() {
+			return i, st
+		}
+	}
+	return len(posts), engine.Status{}
+}
+
+// Flush implements engine.Engine. libbmq does not tell when a post is written; it
+// writes at once what it is given while it is connected.
+func (s *nativeSession) Flush(ctx context.Context) engine.Status { return s.out.flush(ctx) }
+
+// Ping implements engine.Engine. libbmq has no sign of life to ask for. It watches the
+// connection by itself, so that its state is the answer.
+func (s *nativeSession) Ping(ctx context.Context) engine.Status {
+	if err := ctx.Err(); err != nil {
+		return engine.Status{Code: engine.Canceled, Err: err}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != nativeUp {
+		return engine.Status{Code: engine.NotConnected, Text: "Not connected"}
+	}
+	return engine.Status{}
+}
+
+// SetHostHealth implements engine.Engine.
+func (s *nativeSession) SetHostHealth(healthy bool) {
+	if !s.enter() {
+		return
+	}
+	defer s.leave()
+	s.mu.Lock()
+	if s.healthy == healthy {
+		s.mu.Unlock()
+		return
+	}
+	s.healthy = healthy
+	var sensitive []*nativeQueue
+	for _, q := range s.queues {
+		if q.opened && q.suspends {
+			sensitive = append(sensitive, q)
+		}
+	}
+	s.changes = append(s.changes, healthy)
+	if len(s.changes) == 1 {
+		// A monitor may hold a lock while it calls: libbmq is told on another goroutine.
+		s.calls.Add(1)
+		go s.tellHealth()
+	}
+	s.mu.Unlock()
+	if !healthy {
+		// Posts are refused from now on, not from the event on.
+		s.out.changeGates(sensitive, func(q *nativeQueue) { q.suspended = true })
+	}
+}
+
+// tellHealth passes changes of the host's health on, each of them and in order.
+func (s *nativeSession) tellHealth() {
+	defer s.leave()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.changes) > 0 {
+		healthy := s.changes[0]
+		s.mu.Unlock()
+		s.c.SetHealth(healthy)
+		s.mu.Lock()
+		s.changes = s.changes[1:]
+	}
+	s.changes = nil
+}
+
+// Stats implements engine.Engine. libbmq does not count bytes for others to see:
+// BytesIn and BytesOut are of payloads and properties alone.
+func (s *nativeSession) Stats() engine.Stats {
+	st := engine.Stats{
+		Connects: s.stats.connects.Load(), BytesIn: s.stats.bytesIn.Load(), EventsIn: s.stats.eventsIn.Load(),
+		MessagesReceived: s.stats.received.Load(), Acks: s.stats.acks.Load(), Nacks: s.stats.nacks.Load(),
+	}
+	s.out.addStats(&st)
+	return st
+}
+
+var _ engine.Engine = (*nativeSession)(nil)
