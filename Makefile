@@ -1,7 +1,7 @@
 # Each target that a comment with two hashes describes is listed by `make help`.
 GO ?= go
 PYTHON ?= python3
-GOLANGCI_LINT_VERSION := v2.5.0
+GOLANGCI_LINT_VERSION := v2.15.0
 
 # The race detector needs cgo, which Go turns off where there is no C compiler.
 RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)

@@ -90,9 +90,10 @@ func TestEngineOfTheEnvironment(t *testing.T) {
 func TestOptionStructsCompareByValue(t *testing.T) {
 	require.Equal(t, bmq.QueueOptions{MaxUnconfirmedMessages: bmq.Some(1)}, bmq.QueueOptions{MaxUnconfirmedMessages: bmq.Some(1)})
 	require.True(t, bmq.QueueOptions{ConsumerPriority: bmq.Some(0)} != bmq.QueueOptions{})
-	require.True(t, bmq.SessionOptions{} == bmq.SessionOptions{})
+	var one, other bmq.SessionOptions
+	require.True(t, one == other)
 	require.True(t, bmq.SessionOptions{NumProcessingThreads: bmq.Some(1)} != bmq.SessionOptions{})
-	require.True(t, bmq.Timeouts{} == bmq.Timeouts{})
+	require.True(t, one.Timeouts == other.Timeouts)
 }
 
 func TestOptionStructsShowWhatIsSet(t *testing.T) {

@@ -99,7 +99,7 @@ func run(ctx context.Context, uri, queue string) error {
 		return err
 	}
 	if err := session.Post(ctx, queue, []byte("never posted")); !errors.Is(err, bmq.ErrQueueSuspended) {
-		return fmt.Errorf("a post to a suspended queue gave %v", err)
+		return fmt.Errorf("a post to a suspended queue gave: %w", err)
 	}
 	fmt.Println("  a post is refused:", bmq.ErrQueueSuspended)
 	if err := other.Post(ctx, queue, []byte("posted by another client meanwhile")); err != nil {

@@ -145,7 +145,7 @@ func TestConsumersOfEqualPriorityTakeTurns(t *testing.T) {
 		p := producer(t, lang, b, priorityURI)
 		consumers := []*peer{consumer(t, golang, b, priorityURI), consumer(t, python, b, priorityURI)}
 		const n = 40
-		p.do(command{Do: "flood", URI: priorityURI, First: new(int), Count: n})
+		p.flood(priorityURI, 0, n)
 		var all []output
 		for range n / 2 {
 			for _, c := range consumers {

@@ -1,0 +1,97 @@
+package lint_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// mayImport lists, for each folder of the core, the folders of this module that it may
+// import, and so the direction of all imports: wire, portable, bmq on the client's side,
+// wire, broker, bmqtest on the broker's. The two sides meet in wire and framing only,
+// so that they are two readers of one protocol.
+var mayImport = map[string][]string{
+	"include":            {},
+	"sessionevents":      {},
+	"internal/expr":      {},
+	"internal/slab":      {},
+	"internal/wire":      {},
+	"internal/wire/ctrl": {"internal/wire"},
+	"internal/framing":   {"internal/wire"},
+
+	"internal/engine":   {"internal/wire"},
+	"internal/portable": {"internal/engine", "internal/framing", "internal/wire", "internal/wire/ctrl"},
+	"cbridge":           {"include", "internal/engine", "internal/slab", "internal/wire"},
+	".": {
+		"cbridge", "include", "internal/engine", "internal/portable", "internal/slab", "internal/wire", "internal/expr",
+		"sessionevents",
+	},
+	"messaging": {".", "sessionevents"},
+
+	"internal/broker": {"internal/expr", "internal/framing", "internal/wire", "internal/wire/ctrl"},
+	"bmqtest":         {"internal/broker", "internal/wire", "internal/wire/ctrl"},
+}
+
+// dependencies are what code other than tests may import from elsewhere.
+var dependencies = []string{"github.com/mattn/go-pointer", "golang.org/x/sys/"}
+
+// testDependencies are what tests may import besides.
+var testDependencies = []string{
+	"github.com/stretchr/testify/require", "go.uber.org/goleak", "pgregory.net/rapid",
+}
+
+// forTests are packages that help tests and are no part of programs.
+var forTests = []string{"internal/enginetest", "internal/lint", "internal/proctest", "internal/wire/wiretest"}
+
+func TestPackagesOfTheCoreImportInOneDirection(t *testing.T) {
+	for _, f := range goFiles(t) {
+		allowed, listed := mayImport[f.dir()]
+		if !listed || f.isTest() {
+			continue
+		}
+		for _, path := range f.imports() {
+			if dir, ours := folder(path); ours && !slices.Contains(allowed, dir) {
+				t.Errorf("%s imports %s: %s may import %v only", f.path, dir, f.dir(), allowed)
+			}
+		}
+	}
+}
+
+func TestDependenciesAreThoseOfTheDesign(t *testing.T) {
+	for _, f := range goFiles(t) {
+		allowed := slices.Clone(dependencies)
+		if f.isTest() || slices.Contains(forTests, f.dir()) {
+			allowed = append(allowed, testDependencies...)
+		}
+		for _, path := range f.imports() {
+			_, ours := folder(path)
+			first, _, _ := strings.Cut(path, "/")
+			standard := !strings.Contains(first, ".")
+			if !ours && !standard && !slices.ContainsFunc(allowed, func(p string) bool { return strings.HasPrefix(path, p) }) {
+				t.Errorf("%s imports %s, which is not among the dependencies", f.path, path)
+			}
+		}
+	}
+}
+
+func TestProgramsUseThePublicPackages(t *testing.T) {
+	for _, f := range goFiles(t) {
+		if !strings.HasPrefix(f.path, "examples/") || f.isTest() {
+			continue
+		}
+		for _, path := range f.imports() {
+			dir, ours := folder(path)
+			require.False(t, ours && strings.HasPrefix(dir, "internal/"), "%s imports %s", f.path, dir)
+		}
+	}
+}
+
+// folder tells in which folder of this module a package is, if it is in it.
+func folder(importPath string) (dir string, ours bool) {
+	if importPath == modulePath {
+		return ".", true
+	}
+	return strings.CutPrefix(importPath, modulePath+"/")
+}
