@@ -361,7 +361,7 @@ func (l *link) messages(n int) (list []put) {
 	for len(list) < n {
 		list = append(list, l.puts()...)
 	}
-	require.Len(l, list, n)
+	require.Equal(l, n, len(list))
 	return list
 }
 

@@ -116,6 +116,9 @@ func TestAPostThatIsNeverAnsweredDoesNotHoldTheRingOpen(t *testing.T) {
 }
 
 func TestPostsAreFoundBeyondTheRangeOfTheirCounters(t *testing.T) {
+	if raceEnabled {
+		t.Skip("takes much memory, which the race detector makes dear")
+	}
 	// The ring is far larger than what is touched of it: no collection should look.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	const turn = wire.GUIDCounterMask + 1
