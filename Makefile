@@ -32,7 +32,6 @@ race: ## all tests under the race detector, whatever was tested before
 	$(GO) run ./scripts/testrun -- -race -count=1 ./...
 
 lint: $(LINTER) ## formatting, go vet and golangci-lint, which is installed into .tools
-	$(LINTER) config verify
 	$(LINTER) run
 
 $(LINTER):

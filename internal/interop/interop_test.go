@@ -61,6 +61,7 @@ func sorted(properties []property) []property {
 }
 
 func TestPropertiesKeepTheirTypesAndValues(t *testing.T) {
+	pythonCommand(t)
 	for _, style := range []struct {
 		name string
 		opts []bmqtest.Option
@@ -223,6 +224,7 @@ func TestWhatAPausedConsumerDidNotConfirmGoesToTheNext(t *testing.T) {
 }
 
 func TestQueueLimitsAreToldToProducers(t *testing.T) {
+	pythonCommand(t)
 	for _, tc := range []struct {
 		limit  bmqtest.Domain
 		status string

@@ -32,6 +32,8 @@ const (
 
 // each runs a test for peers in each language.
 func each(t *testing.T, test func(t *testing.T, lang language)) {
+	t.Helper()
+	pythonCommand(t)
 	for _, lang := range []language{golang, python} {
 		t.Run(string(lang), func(t *testing.T) {
 			t.Parallel()
@@ -42,6 +44,8 @@ func each(t *testing.T, test func(t *testing.T, lang language)) {
 
 // pairs runs a test for each pair of languages that has Python in it.
 func pairs(t *testing.T, test func(t *testing.T, one, other language)) {
+	t.Helper()
+	pythonCommand(t)
 	for _, p := range [][2]language{{golang, python}, {python, golang}, {python, python}} {
 		t.Run(fmt.Sprintf("%s and %s", p[0], p[1]), func(t *testing.T) {
 			t.Parallel()
@@ -80,12 +84,11 @@ type peer struct {
 // start starts a peer. Its session is not there yet.
 func start(t *testing.T, lang language) *peer {
 	t.Helper()
-	interpreter := pythonCommand(t) // also where both peers are in Go: all tests need it, or none
 	cmd := proctest.Program(t, "peer")
 	if lang == python {
 		script := filepath.Join("testdata", "peer.py")
 		require.FileExists(t, script) // and so Go knows that cached results depend on it
-		cmd = exec.Command(interpreter, "-u", script)
+		cmd = exec.Command(pythonCommand(t), "-u", script)
 		cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
 	}
 	return &peer{Process: proctest.Start(t, cmd), t: t, lang: lang, waiting: make(map[string][]output)}

@@ -71,7 +71,7 @@ func onOff(on bool) string {
 	if on {
 		return "on"
 	}
-	return "off; it needs cgo and a C compiler"
+	return "off (not asked for, or there is no C compiler)"
 }
 
 // sdkVersion asks an interpreter which SDK it has.

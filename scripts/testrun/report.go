@@ -26,6 +26,9 @@ type event struct {
 // id names a test, or with an empty name a package.
 type id struct{ pkg, test string }
 
+// skip is why tests of a package were skipped.
+type skip struct{ pkg, reason string }
+
 // report counts results, and prints failures as they come.
 type report struct {
 	out      io.Writer
@@ -34,13 +37,13 @@ type report struct {
 	tests    map[string]int      // by result
 	packages map[string]int      // by result
 	perPkg   map[string]int      // tests that passed
-	skips    map[string]string   // the reasons, by test
+	skips    map[skip][]string   // tests that were skipped
 }
 
 func newReport(out io.Writer) *report {
 	return &report{
 		out: out, output: make(map[id][]string), builds: make(map[string][]string), tests: make(map[string]int),
-		packages: make(map[string]int), perPkg: make(map[string]int), skips: make(map[string]string),
+		packages: make(map[string]int), perPkg: make(map[string]int), skips: make(map[skip][]string),
 	}
 }
 
@@ -85,7 +88,8 @@ func (r *report) result(key id, e *event) {
 	case "fail":
 		fmt.Fprintf(r.out, "%s\n", strings.Join(r.output[key], ""))
 	case "skip":
-		r.skips[short(key.pkg)+" "+key.test] = reason(r.output[key])
+		why := skip{short(key.pkg), reason(r.output[key])}
+		r.skips[why] = append(r.skips[why], key.test)
 	}
 }
 
@@ -107,8 +111,15 @@ func (r *report) summary() {
 	fmt.Fprintf(r.out, "\npackages      %d passed, %d failed, %d without tests\n",
 		r.packages["pass"], r.packages["fail"], r.packages["skip"])
 	fmt.Fprintf(r.out, "tests         %d passed, %d failed, %d skipped\n", r.tests["pass"], r.tests["fail"], r.tests["skip"])
-	for _, test := range slices.Sorted(maps.Keys(r.skips)) {
-		fmt.Fprintf(r.out, "  skipped     %s: %s\n", test, r.skips[test])
+	reasons := slices.SortedFunc(maps.Keys(r.skips), func(a, b skip) int {
+		return cmp.Or(cmp.Compare(a.pkg, b.pkg), cmp.Compare(r.skips[a][0], r.skips[b][0]))
+	})
+	for _, why := range reasons {
+		tests := strings.Join(r.skips[why], ", ")
+		if n := len(r.skips[why]); n > manySkips {
+			tests = fmt.Sprintf("%d tests", n)
+		}
+		fmt.Fprintf(r.out, "  skipped     %s %s: %s\n", why.pkg, tests, why.reason)
 	}
 }
 
@@ -123,6 +134,9 @@ func (r *report) interop(interpreter string) string {
 	}
 	return fmt.Sprintf("%d tests against %s", passed, sdkVersion(interpreter))
 }
+
+// manySkips is how many tests with one reason are too many to be named.
+const manySkips = 3
 
 const modulePath = "github.com/bmq-go/bmq"
 
