@@ -239,8 +239,7 @@ func (o *outbox) interrupt() {
 func (o *outbox) write(c *connection) {
 	var b batch
 	for o.take(c, &b) {
-		buffers := b.buffers // WriteTo consumes it
-		n, err := buffers.WriteTo(c.Conn)
+		n, err := b.rest.WriteTo(c.Conn)
 		o.wrote(&b, n)
 		if err != nil {
 			c.close(err)

@@ -112,6 +112,7 @@ func (s *eventStream) waiting() bool { return s.head < len(s.segments) }
 type batch struct {
 	segments []segment
 	buffers  net.Buffers // their bytes
+	rest     net.Buffers // those that were not written yet
 	size     int64
 }
 
@@ -126,6 +127,7 @@ func (s *eventStream) take(b *batch) {
 		*seg = segment{}
 		s.head++
 	}
+	b.rest = b.buffers
 	if !s.waiting() {
 		s.segments, s.head = s.segments[:0], 0
 	}
