@@ -62,7 +62,7 @@ func run(ctx context.Context, uri, queue string) error {
 	}
 	if broker.Inside {
 		fmt.Printf("To post to it: go run ./examples/producer -broker %s -queue '%s'\n", broker.URI, queue)
-		if err := feed(ctx, broker.URI, queue); err != nil {
+		if err := feed(ctx, broker.URI, queue); err != nil && ctx.Err() == nil {
 			return err
 		}
 	}
