@@ -3,8 +3,8 @@ package portable
 import "sync"
 
 const (
-	// minChunk is what a quiet session keeps for posting; maxChunk is how far its
-	// chunks grow under load. A larger message has a chunk of its own.
+	// minChunk is what a quiet session needs for posting, in bytes; under load it takes
+	// chunks of maxChunk. A larger message has a chunk of its own.
 	minChunk = 4 << 10
 	maxChunk = 128 << 10
 )
@@ -18,14 +18,41 @@ type chunk struct {
 	refs int // segments and pending posts that need it, and the arena that writes to it
 }
 
-var chunks = sync.Pool{New: func() any { return &chunk{buf: make([]byte, 0, maxChunk)} }}
+// chunks are for reuse, by their capacities: minChunk, maxChunk, twice that and so on.
+// The largest messages are few.
+var chunks [7]sync.Pool
+
+// chunkClass is where chunks with room for n bytes are, and what their capacity is. It
+// answers beyond chunks for those that are not kept.
+func chunkClass(n int) (class, size int) {
+	if n <= minChunk {
+		return 0, minChunk
+	}
+	for class, size = 1, maxChunk; size < n; class++ {
+		size *= 2
+	}
+	if class >= len(chunks) {
+		return class, n
+	}
+	return class, size
+}
 
 // newChunk returns a chunk with room for at least n bytes.
 func newChunk(n int) *chunk {
-	if n <= maxChunk/2 || n > maxChunk {
-		return &chunk{buf: make([]byte, 0, n)}
+	class, size := chunkClass(n)
+	if class < len(chunks) {
+		if c, ok := chunks[class].Get().(*chunk); ok {
+			return c
+		}
 	}
-	return chunks.Get().(*chunk)
+	return &chunk{buf: make([]byte, 0, size)}
+}
+
+func (c *chunk) free() {
+	if class, size := chunkClass(cap(c.buf)); class < len(chunks) && cap(c.buf) == size {
+		c.buf = c.buf[:0]
+		chunks[class].Put(c)
+	}
 }
 
 func (c *chunk) room() int { return cap(c.buf) - len(c.buf) }
@@ -33,7 +60,6 @@ func (c *chunk) room() int { return cap(c.buf) - len(c.buf) }
 // arena is the memory of an outbox, whose mutex guards it.
 type arena struct {
 	current *chunk // that is written into; nil: none
-	size    int    // of the next chunk
 	held    int64  // capacity in bytes of all chunks that are needed
 }
 
@@ -43,6 +69,7 @@ func (a *arena) reserve(n int) *chunk {
 	if n > maxChunk {
 		return a.add(newChunk(n))
 	}
+	size := n
 	if c := a.current; c != nil {
 		if c.refs == 1 {
 			c.buf = c.buf[:0] // nobody else needs what is in it
@@ -51,10 +78,9 @@ func (a *arena) reserve(n int) *chunk {
 			return c
 		}
 		a.release(c)
-		a.size = min(2*a.size, maxChunk)
+		size = maxChunk
 	}
-	a.size = max(a.size, minChunk)
-	a.current = a.add(newChunk(max(n, a.size)))
+	a.current = a.add(newChunk(size))
 	a.current.refs = 1
 	return a.current
 }
@@ -71,10 +97,7 @@ func (a *arena) release(c *chunk) {
 		return
 	}
 	a.held -= int64(cap(c.buf))
-	if cap(c.buf) == maxChunk {
-		c.buf = c.buf[:0]
-		chunks.Put(c)
-	}
+	c.free()
 }
 
 // rest gives up the current chunk if nothing of it is needed: a quiet session keeps

@@ -392,6 +392,21 @@ func (f *office) ackQueue(q *queue) {
 	f.o.acked(&r)
 }
 
+func TestChunksHaveTheSizesThatAreReused(t *testing.T) {
+	for n, want := range map[int]int{
+		1: minChunk, minChunk: minChunk, minChunk + 1: maxChunk, maxChunk: maxChunk, maxChunk + 1: 2 * maxChunk,
+		4 << 20: 4 << 20, 4<<20 + 1: 4<<20 + 1, 64 << 20: 64 << 20,
+	} {
+		c := newChunk(n)
+		require.Equal(t, want, cap(c.buf), "for %d", n)
+		c.buf = append(c.buf, 1)
+		c.free()
+		again := newChunk(n)
+		require.Empty(t, again.buf)
+		require.Equal(t, want, cap(again.buf))
+	}
+}
+
 func TestEventsEndWhereTheyAreFull(t *testing.T) {
 	f := newOffice(t)
 	f.attach()

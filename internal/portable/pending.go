@@ -48,6 +48,7 @@ type pendingPosts struct {
 	first, next uint64
 	aside       map[wire.GUID]*asidePost // numbers below first
 	n           int                      // posts in both
+	emptied     uint64                   // next, when the ring was empty the last time
 }
 
 type asidePost struct {
@@ -131,15 +132,20 @@ func (p *pendingPosts) remove(e *post) {
 	*e = post{}
 }
 
-// trim drops what is answered from the front of the ring.
+// trim drops what is answered from the front of the ring. A ring that a rush made large
+// is given up when the rush is over.
 func (p *pendingPosts) trim() {
 	for p.first < p.next && p.at(p.first).q == nil {
 		p.first++
 	}
-	const small = 1 << 12
-	if p.first == p.next && len(p.ring) > small {
-		p.ring = nil // after a rush
+	if p.first < p.next {
+		return
 	}
+	const small = 1 << 12
+	if len(p.ring) > small && p.next-p.emptied < uint64(len(p.ring)/4) {
+		p.ring = nil
+	}
+	p.emptied = p.next
 }
 
 // before tells whether there are posts with numbers below n.

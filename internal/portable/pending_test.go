@@ -115,6 +115,27 @@ func TestAPostThatIsNeverAnsweredDoesNotHoldTheRingOpen(t *testing.T) {
 	require.Nil(t, p.aside)
 }
 
+func TestTheRingOfARushIsGivenUpAfterIt(t *testing.T) {
+	p := newNumbered()
+	rush := func(n int) {
+		var guids []wire.GUID
+		for range n {
+			guids = append(guids, p.next1(true))
+		}
+		for _, g := range guids {
+			require.True(t, p.answer(g))
+		}
+	}
+	rush(10_000)
+	require.Len(t, p.ring, 16<<10)
+	rush(10_000)
+	require.Len(t, p.ring, 16<<10, "the rush goes on")
+	rush(10)
+	require.Empty(t, p.ring)
+	rush(10)
+	require.Len(t, p.ring, 64)
+}
+
 func TestPostsAreFoundBeyondTheRangeOfTheirCounters(t *testing.T) {
 	if raceEnabled {
 		t.Skip("takes much memory, which the race detector makes dear")

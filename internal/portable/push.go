@@ -20,6 +20,9 @@ type inbound struct {
 	c     *connection
 	batch *engine.MessageBatch
 
+	key routeKey // of the last message, and where it went to
+	sub *subscription
+
 	unrouted   int // messages for what is not open
 	unreadable int // messages that can't be handed out
 	first      wire.GUID
@@ -58,7 +61,7 @@ func (in *inbound) take(m *wire.PushMessage, refs []wire.SubscriptionRef) {
 	var out engine.Message
 	unpacked := false
 	for _, ref := range refs {
-		sub := in.s.routes.lookup(uint32(m.QueueID), ref.ID)
+		sub := in.route(routeKey{uint32(m.QueueID), ref.ID})
 		if sub == nil {
 			in.unrouted++
 			continue
@@ -74,6 +77,15 @@ func (in *inbound) take(m *wire.PushMessage, refs []wire.SubscriptionRef) {
 		out.Owner, out.Handle = sub.q.req.Owner, sub.handle
 		in.add(&out, m)
 	}
+}
+
+// route returns the subscription that a message is for, which is that of the message
+// before it most of the time.
+func (in *inbound) route(key routeKey) *subscription {
+	if in.sub == nil || in.key != key {
+		in.key, in.sub = key, in.s.routes.lookup(key)
+	}
+	return in.sub
 }
 
 func (in *inbound) add(out *engine.Message, m *wire.PushMessage) {

@@ -23,10 +23,10 @@ type routes struct {
 }
 
 // lookup returns the subscription, nil if there is none.
-func (r *routes) lookup(qid, id uint32) *subscription {
+func (r *routes) lookup(key routeKey) *subscription {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.table[routeKey{qid, id}]
+	return r.table[key]
 }
 
 // register puts subs in place of the queue's former subscriptions.
