@@ -38,7 +38,7 @@ func (a *app) deliver() {
 	if wait == 0 {
 		a.aside.scan(offer)
 	}
-	if a.redelivery.pending() == 0 && a.resume != none {
+	if a.redelivery.len() == 0 && a.resume != none {
 		a.catchUp(&wait)
 	}
 	if wait > 0 {
@@ -49,8 +49,10 @@ func (a *app) deliver() {
 	}
 }
 
-// inStep tells whether the application is where the queue is.
-func (a *app) inStep() bool { return a.redelivery.pending() == 0 && a.resume == none }
+// inStep tells whether the application is where the queue is. As with the official
+// broker it is not as long as there is anything to be redelivered, even what no
+// subscription wants.
+func (a *app) inStep() bool { return a.redelivery.len() == 0 && a.resume == none }
 
 // catchUp delivers the messages that the queue has passed.
 func (a *app) catchUp(wait *time.Duration) {

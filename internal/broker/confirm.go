@@ -49,10 +49,15 @@ func (h *handle) confirm(g wire.GUID, subID uint32) {
 	}
 	q.counters.Confirmed++
 	holder, size := v.holder, len(m.data)
+	if holder != nil && holder.stream != st {
+		// Its client may confirm it as well; until then it stays in that one's window.
+		a.orphan(m, v)
+		holder = nil
+	}
 	a.confirm(p, m, v)
 	if holder != nil {
-		holder.stream.trim(q.store)
-		holder.stream.finish(holder, size, g)
+		st.trim(q.store)
+		st.finish(holder, size, g)
 	}
 }
 

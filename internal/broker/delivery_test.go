@@ -87,7 +87,7 @@ func TestFanoutGivesEachApplicationItsCopy(t *testing.T) {
 		guids := producer.produce(0, "m")
 		got := both.pushes()
 		require.Len(t, got, 1, "one PUSH message for both applications")
-		require.Equal(t, []uint32{2, 1}, got[0].ids)
+		require.Equal(t, []uint32{1, 2}, got[0].ids)
 		both.confirm(5, 1, guids[0])
 		both.vanish()
 		late.openApp(fanoutQueue, 0, 1, "foo")

@@ -39,7 +39,7 @@ func (s *session) openQueue(id int32, req *ctrl.OpenQueue) {
 func (s *session) findQueue(p *ctrl.QueueHandleParameters) (*queue, *ctrl.Status) {
 	uri, err := wire.ParseURI(p.URI)
 	if err != nil {
-		return nil, status(ctrl.StatusRefused, 0, err.Error())
+		return nil, status(ctrl.StatusRefused, 0, uriText(err))
 	}
 	if failed := checkOpen(p); failed != nil {
 		return nil, status(ctrl.StatusInvalidArgument, failed.code, failed.text)

@@ -102,9 +102,9 @@ func (q *queue) advance() {
 		}
 		progress := false
 		q.targets = q.targets[:0]
-		// The official broker lists the applications of a domain from the last to the first.
-		for i := len(q.apps) - 1; i >= 0; i-- {
-			a := q.apps[i]
+		// For two and for three applications, the official broker begins with the last one.
+		for i := range q.apps {
+			a := q.apps[(i+len(q.apps)-1)%len(q.apps)]
 			if !a.authorized {
 				continue
 			}

@@ -88,6 +88,6 @@ const (
 	gone              // it is not there any more, or not for this application
 	unwanted          // no subscription matches it
 	blocked           // the subscriptions that match have no capacity
-	exhausted         // no subscription at all has capacity
+	exhausted         // no subscription that counts has capacity
 	delayed           // it has to wait, being potentially poisonous
 )

@@ -87,15 +87,18 @@ func (r *routing) hasCapacity() bool {
 
 // selectFor finds the subscription that gets the message. Only the highest
 // priority at which some expression matches counts: if there is no capacity, the
-// message waits.
+// message waits, and others behind it unless they may be for groups that it does
+// not match.
 func (r *routing) selectFor(m *message, p *properties) (*subscription, outcome) {
 	if !r.hasCapacity() {
 		return nil, exhausted
 	}
+	others := false
 	for _, l := range r.levels {
 		matched := false
 		for _, g := range l.groups {
 			if !g.matches.match(m, p) {
+				others = true
 				continue
 			}
 			matched = true
@@ -103,8 +106,11 @@ func (r *routing) selectFor(m *message, p *properties) (*subscription, outcome) 
 				return s, delivered
 			}
 		}
-		if matched {
+		switch {
+		case matched && others:
 			return nil, blocked
+		case matched:
+			return nil, exhausted
 		}
 	}
 	return nil, unwanted

@@ -74,9 +74,13 @@ func TestNoSpillOverToLowerPriorities(t *testing.T) {
 		producer.postX(0, 1, 2, 3, -1)
 		got := high.pushes()
 		require.Len(t, got, 1)
-		require.Equal(t, []string{"-1"}, low.payloads(), "what only matches there; the others wait")
+		require.Empty(t, low.pushes(), "2 waits, and the others behind it")
 		high.confirm(0, 0, got[0].GUID)
-		require.Equal(t, []string{"2"}, high.payloads())
+		got = high.pushes()
+		require.Len(t, got, 1)
+		high.confirm(0, 0, got[0].GUID)
+		require.Equal(t, []string{"3"}, high.payloads())
+		require.Equal(t, []string{"-1"}, low.payloads())
 	})
 }
 
