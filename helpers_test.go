@@ -89,16 +89,6 @@ func (r *recorder) waitAcks(n int) []*bmq.Ack {
 	return r.acks
 }
 
-func (r *recorder) eventNames() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var names []string
-	for _, e := range r.events {
-		names = append(names, e.String())
-	}
-	return names
-}
-
 // start runs an embedded broker and a session with it.
 func start(t testing.TB, opts ...bmq.Option) (*bmq.Session, *recorder) {
 	t.Helper()

@@ -233,14 +233,6 @@ func (q *queue) armExpiry(arrived time.Duration) {
 	q.expiry = q.domain.broker.clock.AfterFunc(due-q.now(), q.expire)
 }
 
-// close ends the queue's timers for good.
-func (q *queue) close() {
-	q.lock()
-	defer q.unlock()
-	q.closed = true
-	q.stopTimers()
-}
-
 func (q *queue) stopTimers() {
 	q.expiry.Stop()
 	q.expiry = nil

@@ -91,7 +91,7 @@ func fuzzPeer(conn net.Conn, script []byte) {
 	if _, err := conn.Write(hello); err != nil {
 		return
 	}
-	go io.Copy(io.Discard, conn)
+	go func() { _, _ = io.Copy(io.Discard, conn) }()
 	_, _ = conn.Write(script)
 }
 

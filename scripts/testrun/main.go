@@ -1,5 +1,6 @@
 // Command testrun runs `go test` and ends with a plain summary: what was tested, what
-// was skipped and why, and what this run is not about.
+// was skipped and why, and what this run is not about. Tests that are skipped under the
+// race detector are run without it.
 //
 //	go run ./scripts/testrun [-title text] -- [flags and packages for go test]
 package main
@@ -25,31 +26,21 @@ func main() {
 
 func run(title string, args []string, out io.Writer) int {
 	started := time.Now()
-	cmd := exec.Command("go", append([]string{"test", "-json", "-timeout=10m"}, args...)...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	events, err := cmd.StdoutPipe()
-	if err != nil {
-		fmt.Fprintln(out, err)
-		return 1
-	}
-	if err := cmd.Start(); err != nil {
-		fmt.Fprintln(out, err)
-		return 1
-	}
 	r := newReport(out)
-	readErr := r.read(events)
-	err = errors.Join(readErr, cmd.Wait())
-	var exit *exec.ExitError
-	if err != nil && (!errors.As(err, &exit) || r.failed() == 0) {
-		fmt.Fprintf(out, "%s\n%v\n", &stderr, err) // not a matter of tests
+	err := goTest(r, args)
+	race := slices.Contains(args, "-race")
+	if race && len(r.skips) > 0 {
+		fmt.Fprintln(out, "\nwhat was skipped, without the race detector:")
+		again := newReport(out)
+		err = errors.Join(err, goTest(again, r.skippedArgs(args)))
+		r.merge(again)
 	}
 	r.summary()
 	if title == "" {
 		title = "portable engine, embedded broker"
 	}
 	fmt.Fprintf(out, "tested        %s\n", title)
-	fmt.Fprintf(out, "race detector %s\n", onOff(slices.Contains(args, "-race")))
+	fmt.Fprintf(out, "race detector %s\n", onOff(race))
 	fmt.Fprintf(out, "Python SDK    %s\n", r.interop(os.Getenv("BMQ_PYTHON")))
 	for _, other := range []struct{ about, target string }{
 		{"native engine", "make test-native"}, {"official broker", "make test-broker"},
@@ -65,6 +56,27 @@ func run(title string, args []string, out io.Writer) int {
 	}
 	fmt.Fprintln(out, "PASSED")
 	return 0
+}
+
+// goTest runs go test.
+func goTest(r *report, args []string) error {
+	cmd := exec.Command("go", append([]string{"test", "-json", "-timeout=10m"}, args...)...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	events, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	readErr := r.read(events)
+	err = errors.Join(readErr, cmd.Wait())
+	var exit *exec.ExitError
+	if err != nil && (!errors.As(err, &exit) || r.failed() == 0) {
+		fmt.Fprintf(r.out, "%s\n%v\n", &stderr, err) // not a matter of tests
+	}
+	return err
 }
 
 func onOff(on bool) string {

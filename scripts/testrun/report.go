@@ -12,6 +12,9 @@ import (
 	"strings"
 )
 
+// skip is why tests of a package were skipped.
+type skip struct{ pkg, reason string }
+
 // event is what `go test -json` tells; see go doc test2json.
 type event struct {
 	Action      string
@@ -25,9 +28,6 @@ type event struct {
 
 // id names a test, or with an empty name a package.
 type id struct{ pkg, test string }
-
-// skip is why tests of a package were skipped.
-type skip struct{ pkg, reason string }
 
 // report counts results, and prints failures as they come.
 type report struct {
@@ -107,6 +107,39 @@ func (r *report) packageResult(key id, e *event) {
 
 func (r *report) failed() int { return r.tests["fail"] + r.packages["fail"] }
 
+// skippedArgs returns the arguments of a run, without the race detector, of the tests
+// that were skipped in the run with the given ones.
+func (r *report) skippedArgs(args []string) []string {
+	var packages, tests []string
+	for why, names := range r.skips {
+		packages = append(packages, modulePath+strings.TrimSuffix("/"+strings.TrimPrefix(why.pkg, rootName), "/"))
+		for _, name := range names {
+			top, _, _ := strings.Cut(name, "/")
+			tests = append(tests, top)
+		}
+	}
+	unique := func(list []string) []string {
+		slices.Sort(list)
+		return slices.Compact(list)
+	}
+	flags := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "-race" || !strings.HasPrefix(a, "-") })
+	return slices.Concat(flags, []string{"-run", "^(" + strings.Join(unique(tests), "|") + ")$"}, unique(packages))
+}
+
+// merge takes over what became of the skipped tests in a second run.
+func (r *report) merge(again *report) {
+	failed := again.tests["fail"]
+	still := 0
+	for _, names := range again.skips {
+		still += len(names)
+	}
+	r.tests["pass"] += max(0, r.tests["skip"]-still-failed)
+	r.tests["fail"] += failed
+	r.tests["skip"] = still
+	r.packages["fail"] += again.packages["fail"]
+	r.skips = again.skips
+}
+
 func (r *report) summary() {
 	fmt.Fprintf(r.out, "\npackages      %d passed, %d failed, %d without tests\n",
 		r.packages["pass"], r.packages["fail"], r.packages["skip"])
@@ -138,10 +171,13 @@ func (r *report) interop(interpreter string) string {
 // manySkips is how many tests with one reason are too many to be named.
 const manySkips = 3
 
-const modulePath = "github.com/bmq-go/bmq"
+const (
+	modulePath = "github.com/bmq-go/bmq"
+	rootName   = "bmq" // the root package in the report
+)
 
 func short(pkg string) string {
-	return cmp.Or(strings.TrimPrefix(strings.TrimPrefix(pkg, modulePath), "/"), "bmq")
+	return cmp.Or(strings.TrimPrefix(strings.TrimPrefix(pkg, modulePath), "/"), rootName)
 }
 
 var skipLine = regexp.MustCompile(`^\s+\S+\.go:\d+: (.*)`)

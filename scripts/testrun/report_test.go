@@ -59,3 +59,23 @@ func TestWhatGoItselfSaysIsPassedOn(t *testing.T) {
 	require.NoError(t, newReport(&out).read(strings.NewReader("go: no such package")))
 	require.Equal(t, "go: no such package\n", out.String())
 }
+
+func TestSkippedTestsAreRunAgainWithoutTheRaceDetector(t *testing.T) {
+	var out bytes.Buffer
+	first, second := newReport(&out), newReport(&out)
+	skip := func(r *report, pkg, test, why string) {
+		r.event(&event{Action: "output", Package: pkg, Test: test, Output: "    x_test.go:1: " + why + "\n"})
+		r.event(&event{Action: "skip", Package: pkg, Test: test})
+	}
+	skip(first, modulePath, "TestSlow", "slow under the race detector")
+	skip(first, modulePath+"/internal/x", "TestMany/one", "not here")
+	require.Equal(t, []string{"-count=1", "-run", "^(TestMany|TestSlow)$", modulePath, modulePath + "/internal/x"},
+		first.skippedArgs([]string{"-race", "-count=1", "./..."}))
+
+	second.event(&event{Action: "pass", Package: modulePath, Test: "TestSlow"})
+	skip(second, modulePath+"/internal/x", "TestMany/one", "not here")
+	first.merge(second)
+	out.Reset()
+	first.summary()
+	require.Contains(t, out.String(), "tests         1 passed, 0 failed, 1 skipped\n  skipped     internal/x TestMany/one: not here\n")
+}
