@@ -131,8 +131,6 @@ func (n nativeCallbacks) OnSessionEvent(typ, code int32, number uint64, text str
 		return
 	case sessionevents.TypeDisconnected:
 		return // Stop reports it, as the last thing
-	case sessionevents.TypeConnectionLost:
-		s.connectionLost()
 	case sessionevents.TypeReconnected:
 		s.reconnected()
 	case sessionevents.TypeStateRestored:
@@ -141,37 +139,49 @@ func (n nativeCallbacks) OnSessionEvent(typ, code int32, number uint64, text str
 		if q == nil {
 			return
 		}
-		if !st.OK() {
+		if st.OK() {
+			q.use()
+		} else {
 			q.drop()
-			break
 		}
-		q.use()
 	case sessionevents.TypeSlowConsumerNormal, sessionevents.TypeSlowConsumerHighMark:
 		return // the dispatcher tells, which is where events wait
 	case sessionevents.TypeChannelLowWatermark:
 		s.out.writable()
 	case sessionevents.TypeQueueSuspended, sessionevents.TypeQueueResumed:
-		if q == nil {
-			return
+		if q != nil {
+			s.changed(q, event == sessionevents.TypeQueueSuspended, st)
 		}
-		s.out.changeGates([]*nativeQueue{q}, func(q *nativeQueue) { q.suspended = event == sessionevents.TypeQueueSuspended })
+		return
+	case sessionevents.TypeHostUnhealthy:
+		s.setBad(true)
 	case sessionevents.TypeHostHealthRestored:
-		s.healthRestored()
+		s.setBad(false)
+		s.reconcile(s.openQueues()...)
 	}
 	var owner any
 	if q != nil {
 		owner = q.req.Owner
 	}
 	s.emit(event, owner, st)
-	if event == sessionevents.TypeConnected {
+	switch event {
+	case sessionevents.TypeConnected:
 		s.up.give()
+	case sessionevents.TypeConnectionLost:
+		s.connectionLost()
+	case sessionevents.TypeHostUnhealthy:
+		s.reconcileOthers()
+	case sessionevents.TypeQueueReopenResult:
+		if st.OK() {
+			s.reconcile(q)
+		}
 	}
 }
 
 func (s *nativeSession) connected() {
 	s.stats.connects.Add(1)
 	s.setState(nativeUp)
-	s.out.setLive(true)
+	s.out.restored()
 }
 
 // setState follows the connection. A session that is stopping stays so.
@@ -184,10 +194,12 @@ func (s *nativeSession) setState(state nativeState) {
 }
 
 func (s *nativeSession) connectionLost() {
+	s.log.Warn("lost the connection to the broker", "broker", s.cfg.BrokerURI)
 	s.setState(nativeDown)
-	s.out.setLive(false)
-	s.out.writable() // libbmq takes messages while there is no connection
-	s.out.changeGates(s.openQueues(), func(q *nativeQueue) { q.open = false })
+	s.out.connectionLost()
+	queues := s.openQueues()
+	s.out.changeGates(queues, func(q *nativeQueue) { q.open = false })
+	s.reconcile(queues...)
 }
 
 func (s *nativeSession) openQueues() []*nativeQueue {
@@ -203,8 +215,10 @@ func (s *nativeSession) openQueues() []*nativeQueue {
 }
 
 func (s *nativeSession) reconnected() {
+	s.log.Info("connected to the broker again", "broker", s.cfg.BrokerURI)
 	s.stats.connects.Add(1)
 	s.setState(nativeUp)
+	s.out.reconnected()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, q := range s.queues {
@@ -227,23 +241,13 @@ func (s *nativeSession) restored() {
 			Code: engine.Unknown, Text: "the broker did not open the queue again; the log of libbmq may say why",
 		})
 	}
-	s.out.setLive(true)
+	s.out.restored()
 }
 
 func (o *nativeOutbox) closing(q *nativeQueue) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return q.closed
-}
-
-// healthRestored is the end of bad host health, unless that has begun again.
-func (s *nativeSession) healthRestored() {
-	s.mu.Lock()
-	healthy := s.healthy
-	s.mu.Unlock()
-	if healthy {
-		s.out.changeGates(s.openQueues(), func(q *nativeQueue) { q.suspended = false })
-	}
 }
 
 // Credential implements cbridge.Handler. The provider may take its time, but not

@@ -9,33 +9,45 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/bmq-go/bmq/cbridge"
 )
 
 const diagnosticsVariable = "BMQ_GO_ENABLE_DIAGNOSTICS"
 
-// libraryLog takes the log of libbmq over, at the latest when there is a session.
+// libraryLog takes the log of libbmq over, when there is a session.
 type libraryLog struct {
-	mu    sync.Mutex
-	taken bool
+	once sync.Once
+
+	mu   sync.Mutex
+	last cbridge.LogRecord // the last error
 }
 
 var nativeLog libraryLog
 
-func init() {
-	libraryLoggerSet = func() { nativeLog.take(true) }
-}
+func init() { libraryLoggerSet = nativeLog.take }
 
-// take takes the log over; again, if what is wanted of it may have changed.
-func (l *libraryLog) take(again bool) {
+// take has the log come here, as much of it as is wanted at present.
+func (l *libraryLog) take() { cbridge.Log(wantedSeverity(), writeLibraryRecord) }
+
+// lastError returns the text of the last error since a time, "" if there was none.
+func (l *libraryLog) lastError(since time.Time) string {
+	cbridge.FlushLog()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.taken && !again {
-		return
+	if l.last.Time.Before(since) {
+		return ""
 	}
-	l.taken = true
-	cbridge.Log(wantedSeverity(), writeLibraryRecord)
+	return l.last.Message
+}
+
+func (l *libraryLog) note(r cbridge.LogRecord) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r.Severity <= cbridge.SeverityError {
+		l.last = r
+	}
 }
 
 func wantedSeverity() cbridge.Severity {
@@ -57,6 +69,7 @@ func wantedSeverity() cbridge.Severity {
 }
 
 func writeLibraryRecord(from cbridge.LogRecord) {
+	nativeLog.note(from)
 	l := libraryLogger.Load()
 	if l == nil {
 		l = slog.Default()

@@ -3,9 +3,7 @@
 package bmq
 
 import (
-	"errors"
 	"sync"
-	"time"
 
 	"github.com/bmq-go/bmq/cbridge"
 	"github.com/bmq-go/bmq/internal/engine"
@@ -21,9 +19,8 @@ const (
 	keptBytes = 8 << 20
 	// maxConfirms is how many confirmations may wait.
 	maxConfirms = 1 << 20
-	// writableAgain is how often it is tried to send what libbmq has no room for, where
-	// it does not tell.
-	writableAgain = time.Second
+	// eventPosts is how many posts go into an event while there is no connection.
+	eventPosts = 64
 )
 
 // nativeOutbox gathers messages and confirmations and hands them to libbmq, many at a
@@ -43,11 +40,10 @@ type nativeOutbox struct {
 	live    bool // connected, and the state restored
 	room    chan struct{}
 
-	// libbmq takes no messages at present (choked), until it says that it does again,
-	// which lows counts.
-	choked bool
-	lows   uint64
-	low    chan struct{} // closed when lows grows; made by who waits
+	choked    bool   // libbmq takes no messages at present
+	lows      uint64 // how often it said that it does again
+	repacks   uint64 // how often an event that waits for that had to be made anew
+	reopening bool   // queues are being opened again
 
 	posts        slab.Slab[nativePost] // that wait for their ack
 	epochs       []*postEpoch          // that posts without an answer belong to, and the present one
@@ -96,7 +92,7 @@ func (b *nativeBatch) reset() {
 func (o *nativeOutbox) init(s *nativeSession) {
 	o.s = s
 	o.wake.L = &o.mu
-	o.stop, o.done = make(chan struct{}), make(chan struct{})
+	o.done = make(chan struct{})
 	o.epochs = []*postEpoch{new(postEpoch)}
 }
 
@@ -136,32 +132,53 @@ func (o *nativeOutbox) after(fn func()) bool {
 	return true
 }
 
-// writable takes the news that libbmq may have room again.
+// writable takes the news that libbmq has room again.
 func (o *nativeOutbox) writable() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.lows++
-	if o.low != nil {
-		close(o.low)
-		o.low = nil
-	}
+	o.choked = false
+	o.wakeWaiters()
+	o.signal()
 }
 
-// setLive says whether libbmq sends what it is given. When it does, it has sent what
-// it kept.
-func (o *nativeOutbox) setLive(live bool) {
+// repack has an event that libbmq had no room for made anew before it is sent: a queue
+// that it is for may have gone.
+func (o *nativeOutbox) repack() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.live = live
-	if !live {
-		return
-	}
+	o.repacks++
+}
+
+// connectionLost takes note that libbmq keeps what it is given.
+func (o *nativeOutbox) connectionLost() {
+	o.repack()
+	o.mu.Lock()
+	o.live, o.reopening = false, false
+	o.mu.Unlock()
+	o.writable() // it takes messages while there is no connection
+}
+
+// reconnected takes note that queues are being opened again. If one of them can't be,
+// libbmq forgets it, and must not be given posts to it at that moment.
+func (o *nativeOutbox) reconnected() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.reopening = true
+}
+
+// restored takes note that libbmq sends what it is given, and has sent what it kept.
+func (o *nativeOutbox) restored() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.live, o.reopening = true, false
 	o.stats.retransmitted += uint64(o.posts.Len() + len(o.kept))
 	for i := range o.kept {
 		o.forget(&o.kept[i])
 	}
 	o.kept = nil
 	o.wakeWaiters()
+	o.signal()
 }
 
 // start begins to send.
@@ -178,7 +195,6 @@ func (o *nativeOutbox) close() {
 	o.mu.Lock()
 	if !o.ended {
 		o.ended = true
-		close(o.stop)
 		if !o.running {
 			close(o.done)
 		}
@@ -212,26 +228,31 @@ func (o *nativeOutbox) take(b *nativeBatch) bool {
 		if o.ended {
 			return false
 		}
-		o.idle = true
-		o.wake.Wait()
-		o.idle = false
+		o.wait()
 	}
 	o.front, *b = *b, o.front
 	o.wakeWaiters()
 	return true
 }
 
-// sendPosts hands the posts of a batch over, as few events as possible.
+// wait is how the goroutine that sends waits for news. It is called with the lock held.
+func (o *nativeOutbox) wait() {
+	o.idle = true
+	o.wake.Wait()
+	o.idle = false
+}
+
+// sendPosts hands the posts of a batch over, in as few events as possible.
 func (o *nativeOutbox) sendPosts(b *nativeBatch) {
 	for from := 0; from < len(b.records); {
+		to := min(len(b.records), from+o.eventRoom())
 		var n int
-		st := o.trying(engine.PostBWLimit, func(first bool) error {
-			if !first {
-				_, err := o.s.c.Post(nil, nil)
-				return err
+		st := o.trying(engine.PostBWLimit, func(first bool) (err error) {
+			if first {
+				n, err = o.s.c.Post(b.records[from:to], b.data)
+			} else {
+				_, err = o.s.c.Post(nil, nil)
 			}
-			var err error
-			n, err = o.s.c.Post(b.records[from:], b.data)
 			return err
 		})
 		n = max(n, 1) // it looks at one at least
@@ -242,7 +263,7 @@ func (o *nativeOutbox) sendPosts(b *nativeBatch) {
 			o.giveUp(b, from)
 			return
 		case n > 1:
-			// One that can't be posted refuses all: its queue has just gone.
+			// One that can't be posted has all refused: its queue has just gone.
 			o.sendEach(b, from, from+n)
 		default:
 			o.refuse(b, from, st.Text)
@@ -251,13 +272,24 @@ func (o *nativeOutbox) sendPosts(b *nativeBatch) {
 	}
 }
 
-func (o *nativeOutbox) stopping() bool {
-	select {
-	case <-o.stop:
-		return true
-	default:
-		return false
+// eventRoom tells how many posts may go into the next event, when there may be one. It
+// waits until queues are opened again.
+func (o *nativeOutbox) eventRoom() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.reopening && !o.ended {
+		o.wait()
 	}
+	if o.live {
+		return gatherPosts
+	}
+	return eventPosts
+}
+
+func (o *nativeOutbox) stopping() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.ended
 }
 
 func (o *nativeOutbox) sendEach(b *nativeBatch, from, to int) {
@@ -266,8 +298,7 @@ func (o *nativeOutbox) sendEach(b *nativeBatch, from, to int) {
 			o.refuse(b, i, "")
 			continue
 		}
-		st := o.trying(engine.PostBWLimit, func(first bool) error {
-			var err error
+		st := o.trying(engine.PostBWLimit, func(first bool) (err error) {
 			if first {
 				_, err = o.s.c.Post(b.records[i:i+1], b.data)
 			} else {
@@ -306,60 +337,44 @@ func (o *nativeOutbox) sendConfirms(records []cbridge.ConfirmRecord) {
 }
 
 // trying calls send until libbmq has room, which it has not when it answers full, or
-// until the session ends.
+// until the session ends. send is told whether it has to make the event first.
 func (o *nativeOutbox) trying(full engine.Code, send func(first bool) error) engine.Status {
-	for first := true; ; first = false {
+	first := true
+	for {
 		o.mu.Lock()
-		seen := o.lows
+		lows, repacks := o.lows, o.repacks
 		o.mu.Unlock()
 		err := send(first)
 		if err == nil {
-			o.setChoked(false)
+			o.unchoke()
 			return engine.Status{}
 		}
 		st := nativeFailure(err)
-		if e := (*cbridge.Error)(nil); !errors.As(err, &e) || st.Code != full {
-			o.setChoked(false)
+		if st.Code != full {
+			o.unchoke()
 			return st
 		}
-		if !o.waitWritable(seen) {
+		o.mu.Lock()
+		o.choked = o.lows == lows
+		for o.lows == lows && !o.ended {
+			o.wait()
+		}
+		first = o.repacks != repacks
+		ended := o.ended
+		o.mu.Unlock()
+		if ended {
 			return engine.Status{Code: engine.NotConnected, Text: "the session was stopped"}
 		}
 	}
 }
 
-func (o *nativeOutbox) setChoked(choked bool) {
+func (o *nativeOutbox) unchoke() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.choked && !choked {
+	if o.choked {
+		o.choked = false
 		o.wakeWaiters()
 	}
-	o.choked = choked
-}
-
-// waitWritable waits until libbmq may have room again, since it said so for the
-// seen-th time. It answers false if the session ends.
-func (o *nativeOutbox) waitWritable(seen uint64) bool {
-	o.mu.Lock()
-	if o.lows != seen {
-		o.mu.Unlock()
-		return true
-	}
-	o.choked = true
-	if o.low == nil {
-		o.low = make(chan struct{})
-	}
-	low := o.low
-	o.mu.Unlock()
-	again := time.NewTimer(writableAgain)
-	defer again.Stop()
-	select {
-	case <-low:
-	case <-again.C:
-	case <-o.stop:
-		return false
-	}
-	return true
 }
 
 func (o *nativeOutbox) addStats(st *engine.Stats) {

@@ -98,9 +98,10 @@ func (o *nativeOutbox) full(size int64) bool {
 	return o.choked && o.gathered() || limit != 0 && o.pendingBytes != 0 && o.pendingBytes+size > limit
 }
 
-// gathered tells whether the goroutine that sends has to come round first.
+// gathered tells whether the goroutine that sends has to come round first. While it
+// waits for queues to be opened again, only the bound of what is pending counts.
 func (o *nativeOutbox) gathered() bool {
-	return len(o.front.data) >= gatherBytes || len(o.front.records) >= gatherPosts
+	return !o.reopening && (len(o.front.data) >= gatherBytes || len(o.front.records) >= gatherPosts)
 }
 
 // confirm takes confirmations over.

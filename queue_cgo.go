@@ -25,6 +25,7 @@ type nativeQueue struct {
 	opened   bool          // and not closed yet
 	reopened bool          // since the connection came back
 	suspends bool          // with bad host health
+	reported bool          // as suspended
 	handles  map[int64]any // of the subscriptions, by their numbers
 
 	// Guarded by nativeOutbox.mu: what posts and confirmations have to know.
@@ -68,6 +69,7 @@ func (s *nativeSession) OpenQueue(req engine.OpenRequest, done func(engine.Queue
 			return
 		}
 		q.use()
+		s.opened(q)
 		done(q, st)
 	})
 	err = q.c.Open(&cbridge.OpenRequest{
@@ -140,11 +142,8 @@ func (q *nativeQueue) use() {
 	s.mu.Lock()
 	q.opened, q.reopened = true, true
 	up := s.state == nativeUp
-	suspended := q.suspends && !s.healthy
 	s.mu.Unlock()
-	s.out.changeGates([]*nativeQueue{q}, func(q *nativeQueue) {
-		q.open, q.suspended = up && !q.closed, suspended
-	})
+	s.out.changeGates([]*nativeQueue{q}, func(q *nativeQueue) { q.open = up && !q.closed })
 }
 
 // drop ends a queue that is closed, or was not opened. Its posts get their answers.
@@ -186,24 +185,72 @@ func (q *nativeQueue) Configure(opts engine.QueueOptions, timeout time.Duration,
 	before := q.handles
 	q.handles = merged(before, handles) // messages may come before the result, of either
 	s.mu.Unlock()
-	id := s.begin(func(st engine.Status) {
+	c := &nativeConfigure{q: q, options: q.options(opts), list: list, expressions: expressions, deadline: time.Now().Add(timeout)}
+	c.done = func(st engine.Status) {
 		s.mu.Lock()
 		if st.OK() {
-			q.handles = handles
-			// For a queue that is not read from libbmq takes this over only while the
-			// host is unhealthy.
-			if q.req.Read || !s.healthy {
-				q.suspends = opts.SuspendsOnBadHostHealth
-			}
+			q.handles, q.suspends = handles, opts.SuspendsOnBadHostHealth
 		} else {
 			q.handles = before
 		}
 		s.mu.Unlock()
+		if st.OK() {
+			s.reconcile(q)
+		}
 		done(st)
+	}
+	c.send()
+}
+
+// nativeConfigure is a change of a queue's options.
+type nativeConfigure struct {
+	q           *nativeQueue
+	options     cbridge.QueueOptions
+	list        []cbridge.Subscription
+	expressions string
+	deadline    time.Time
+	done        func(engine.Status)
+}
+
+// configureAgain is how long to wait before another attempt.
+const configureAgain = 50 * time.Millisecond
+
+// send asks libbmq for it. After a change that timed out libbmq refuses another one
+// until the broker has answered the first: then it is asked again, as long as there is
+// time.
+func (c *nativeConfigure) send() {
+	s := c.q.s
+	id := s.begin(func(st engine.Status) {
+		left := time.Until(c.deadline)
+		switch {
+		case st.Code != engine.ConfigureAlreadyInProgress:
+			c.done(st)
+		case left <= 0:
+			c.done(engine.Status{Code: engine.Timeout, Text: "the broker has not answered the change before this one"})
+		default:
+			time.AfterFunc(min(left, configureAgain), c.again)
+		}
 	})
-	if err := q.c.Configure(id, q.options(opts), list, expressions, timeout); err != nil {
+	if err := c.q.c.Configure(id, c.options, c.list, c.expressions, max(time.Until(c.deadline), time.Millisecond)); err != nil {
 		s.finish(id, nativeFailure(err))
 	}
+}
+
+func (c *nativeConfigure) again() {
+	s := c.q.s
+	s.mu.Lock()
+	opened := c.q.opened
+	s.mu.Unlock()
+	if !opened {
+		c.done(engine.Status{Code: engine.ConfigureInvalidQueue, Text: "the queue was closed"})
+		return
+	}
+	if !s.enter() {
+		c.done(engine.Status{Code: engine.NotConnected, Text: "the session was stopped"})
+		return
+	}
+	defer s.leave()
+	c.send()
 }
 
 func merged(a, b map[int64]any) map[int64]any {
@@ -246,7 +293,10 @@ func (q *nativeQueue) Close(timeout time.Duration, done func(engine.Status)) {
 		})
 	}
 	s.out.changeGates([]*nativeQueue{q}, func(q *nativeQueue) { q.closed, q.open = true, false })
-	timer = time.AfterFunc(timeout, send)
+	timer = time.AfterFunc(timeout, func() {
+		s.out.repack()
+		send()
+	})
 	handedOver := func() {
 		timer.Stop()
 		send()

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,11 +43,11 @@ type nativeSession struct {
 	calls      sync.WaitGroup // calls into C that need the session
 	lastNumber uint64         // of queues, operations and subscriptions
 	queues     map[uint64]*nativeQueue
-	closed     []*nativeQueue // while the session was stopping
-	operations map[uint64]func(engine.Status)
-	healthy    bool
-	changes    []bool // of healthy, that libbmq is still to be told
-	lastErr    error  // why an attempt to connect failed, where that is known here
+	closed     []*nativeQueue                 // while the session was stopping
+	operations map[uint64]func(engine.Status) // that libbmq has not answered; nil: nobody waits
+	answered   chan struct{}                  // closed when there are none; made by who waits
+	health     nativeHealth
+	lastErr    error // why an attempt to connect failed, where that is known here
 
 	// Callbacks hold delivering for reading. Once detached is set they do nothing any
 	// more, whatever libbmq does.
@@ -96,9 +98,9 @@ func newNativeSession(cfg engine.Config) (*nativeSession, error) {
 	if err := checkNativeConfig(&cfg); err != nil {
 		return nil, err
 	}
-	nativeLog.take(false)
+	nativeLog.once.Do(nativeLog.take)
 	s := &nativeSession{
-		cfg: cfg, handler: cfg.Handler, log: cfg.Logger, healthy: cfg.HostHealthy,
+		cfg: cfg, handler: cfg.Handler, log: cfg.Logger, health: nativeHealth{healthy: cfg.HostHealthy},
 		up: signal{ch: make(chan struct{})}, failed: signal{ch: make(chan struct{})},
 		queues: make(map[uint64]*nativeQueue), operations: make(map[uint64]func(engine.Status)),
 	}
@@ -163,6 +165,7 @@ func (s *nativeSession) Start(ctx context.Context) engine.Status {
 const startUndone = 2 * time.Second
 
 func (s *nativeSession) start(ctx context.Context) engine.Status {
+	begun := time.Now()
 	var err error
 	s.c, err = cbridge.NewSession(cbridge.Options{
 		BrokerURI: s.cfg.BrokerURI, ProcessName: s.cfg.ProcessName, UserAgent: s.cfg.UserAgent,
@@ -179,7 +182,7 @@ func (s *nativeSession) start(ctx context.Context) engine.Status {
 	if err != nil {
 		return nativeFailure(err)
 	}
-	timeout := time.NewTimer(s.cfg.ConnectTimeout)
+	timeout := time.NewTimer(s.cfg.ConnectTimeout + startMargin)
 	defer timeout.Stop()
 	st := engine.Status{}
 	select {
@@ -194,13 +197,40 @@ func (s *nativeSession) start(ctx context.Context) engine.Status {
 	if s.up.given() { // perhaps at the last moment
 		return engine.Status{}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st.Text = "no connection to " + s.cfg.BrokerURI + "; see the log of libbmq"
-	if s.lastErr != nil {
-		st.Text, st.Err = "the last attempt failed: "+s.lastErr.Error(), s.lastErr
+	st.Text, st.Err = "no connection to "+s.cfg.BrokerURI, s.whyNot(ctx, begun)
+	if st.Err != nil {
+		st.Text = "the last attempt failed: " + st.Err.Error()
 	}
 	return st
+}
+
+// startMargin is what libbmq gets in addition to the connect timeout, to notice that
+// it is over.
+const startMargin = 100 * time.Millisecond
+
+// diagnosisTime is how long an attempt to connect may take that is made only to say why
+// it fails.
+const diagnosisTime = 200 * time.Millisecond
+
+// whyNot finds out why there is no connection. libbmq does not say: it tries on.
+func (s *nativeSession) whyNot(ctx context.Context, since time.Time) error {
+	s.mu.Lock()
+	err := s.lastErr
+	s.mu.Unlock()
+	if err != nil || ctx.Err() != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, diagnosisTime)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", strings.TrimPrefix(s.cfg.BrokerURI, brokerURIScheme))
+	if err != nil {
+		return err
+	}
+	_ = conn.Close()
+	if text := nativeLog.lastError(since); text != "" {
+		return errors.New("libbmq: " + text)
+	}
+	return nil
 }
 
 // nativeFailure makes a status of an error of package cbridge.
@@ -234,13 +264,15 @@ func (s *nativeSession) end(ctx context.Context) {
 	if s.c == nil {
 		return
 	}
+	s.endOperations()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		s.calls.Wait()
+		s.awaitOperations()
 		s.destroy()
 	}()
-	timeout := time.NewTimer(s.cfg.DisconnectTimeout + stopMargin)
+	timeout := time.NewTimer(s.cfg.DisconnectTimeout + s.answerTime() + stopMargin)
 	defer timeout.Stop()
 	select {
 	case <-ended:
@@ -249,7 +281,50 @@ func (s *nativeSession) end(ctx context.Context) {
 	case <-timeout.C:
 		s.detach("stopping: libbmq did not stop in time")
 	}
-	s.settle()
+	s.out.failAll()
+}
+
+// endOperations answers those who wait for operations. libbmq goes on with them.
+func (s *nativeSession) endOperations() {
+	s.mu.Lock()
+	var waiting []func(engine.Status)
+	for id, done := range s.operations {
+		if done != nil {
+			waiting = append(waiting, done)
+			s.operations[id] = nil
+		}
+	}
+	s.mu.Unlock()
+	for _, done := range waiting {
+		done(engine.Status{Code: engine.NotConnected, Text: "the session was stopped"})
+	}
+}
+
+// maxAnswerTime bounds answerTime.
+const maxAnswerTime = 5 * time.Second
+
+// answerTime is how long Stop waits for operations that are under way. libbmq does not
+// expect an answer of the broker between being told to stop and stopping: it may end
+// the process.
+func (s *nativeSession) answerTime() time.Duration {
+	return min(s.cfg.DisconnectTimeout/4, maxAnswerTime)
+}
+
+func (s *nativeSession) awaitOperations() {
+	s.mu.Lock()
+	if len(s.operations) == 0 {
+		s.mu.Unlock()
+		return
+	}
+	answered := make(chan struct{})
+	s.answered = answered
+	s.mu.Unlock()
+	timeout := time.NewTimer(s.answerTime())
+	defer timeout.Stop()
+	select {
+	case <-answered:
+	case <-timeout.C:
+	}
 }
 
 // destroy takes down the C side, and returns when nothing of it is left.
@@ -275,18 +350,6 @@ func (s *nativeSession) detach(why string) {
 	s.delivering.Lock()
 	defer s.delivering.Unlock()
 	s.detached = true
-}
-
-// settle answers what libbmq did not: posts first, then operations.
-func (s *nativeSession) settle() {
-	s.out.failAll()
-	s.mu.Lock()
-	operations := s.operations
-	s.operations = nil
-	s.mu.Unlock()
-	for _, done := range operations {
-		done(engine.Status{Code: engine.NotConnected, Text: "the session was stopped"})
-	}
 }
 
 // enter allows a call into C that needs the session, until leave is called.
@@ -317,6 +380,10 @@ func (s *nativeSession) finish(id uint64, st engine.Status) {
 	s.mu.Lock()
 	end := s.operations[id]
 	delete(s.operations, id)
+	if len(s.operations) == 0 && s.answered != nil {
+		close(s.answered)
+		s.answered = nil
+	}
 	s.mu.Unlock()
 	if end != nil {
 		end(st)
@@ -349,52 +416,6 @@ func (s *nativeSession) Ping(ctx context.Context) engine.Status {
 		return engine.Status{Code: engine.NotConnected, Text: "Not connected"}
 	}
 	return engine.Status{}
-}
-
-// SetHostHealth implements engine.Engine.
-func (s *nativeSession) SetHostHealth(healthy bool) {
-	if !s.enter() {
-		return
-	}
-	defer s.leave()
-	s.mu.Lock()
-	if s.healthy == healthy {
-		s.mu.Unlock()
-		return
-	}
-	s.healthy = healthy
-	var sensitive []*nativeQueue
-	for _, q := range s.queues {
-		if q.opened && q.suspends {
-			sensitive = append(sensitive, q)
-		}
-	}
-	s.changes = append(s.changes, healthy)
-	if len(s.changes) == 1 {
-		// A monitor may hold a lock while it calls: libbmq is told on another goroutine.
-		s.calls.Add(1)
-		go s.tellHealth()
-	}
-	s.mu.Unlock()
-	if !healthy {
-		// Posts are refused from now on, not from the event on.
-		s.out.changeGates(sensitive, func(q *nativeQueue) { q.suspended = true })
-	}
-}
-
-// tellHealth passes changes of the host's health on, each of them and in order.
-func (s *nativeSession) tellHealth() {
-	defer s.leave()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for len(s.changes) > 0 {
-		healthy := s.changes[0]
-		s.mu.Unlock()
-		s.c.SetHealth(healthy)
-		s.mu.Lock()
-		s.changes = s.changes[1:]
-	}
-	s.changes = nil
 }
 
 // Stats implements engine.Engine. libbmq does not count bytes for others to see:

@@ -24,6 +24,7 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <vector>
 
 namespace bridge {
 
@@ -108,6 +109,7 @@ struct bmqb_session {
     bridge::bmqa::MessageEventBuilder d_posts;
     bool                              d_postsLoaded = false;
     bool                              d_postsKept   = false;  // BW_LIMIT: the event waits
+    std::vector<bmqb_queue *>         d_postQueues;           // that the event is for
 
     // Of bmqb_confirm.
     bridge::bmqa::ConfirmEventBuilder d_confirms;

@@ -13,6 +13,7 @@
 #include <bsls_timeinterval.h>
 
 #include <condition_variable>
+#include <cstdio>
 #include <deque>
 #include <mutex>
 #include <string>
@@ -117,6 +118,12 @@ class Observer : public ball::ObserverAdapter {
 
     void publish(const ball::Record& record, const ball::Context&) override
     {
+        const ball::RecordAttributes& from = record.fixedFields();
+        if (from.severity() <= ball::Severity::e_FATAL) {
+            // An assertion of the SDK failed: the process ends before another thread
+            // could tell why.
+            std::fprintf(stderr, "libbmq: %s:%d: %s\n", from.fileName(), from.lineNumber(), from.message());
+        }
         guarded(nullptr, [&] {
             d_log->put(record);
             return 0;

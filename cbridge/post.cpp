@@ -45,8 +45,31 @@ int32_t pack(bmqb_session *session, bmqb_post_record& post, const char *data)
     return rc;
 }
 
+/// Answers the queues of the records that were packed, each once where it comes in a
+/// row.
+void collectQueues(std::vector<bmqb_queue *> *queues, const bmqb_post_record *posts, int32_t count)
+{
+    queues->clear();
+    for (int32_t i = 0; i < count; ++i) {
+        bmqb_queue *queue = queueOf(posts[i].queue);
+        if (posts[i].result == 0 && (queues->empty() || queues->back() != queue)) {
+            queues->push_back(queue);
+        }
+    }
+}
+
 int32_t sendPosts(bmqb_session *session, bmqb_error *error)
 {
+    // The SDK ends the process for a post to a queue that it has forgotten, which it does
+    // on its own when the queue can't be opened again after a reconnection. What is left
+    // of the risk is the time that post takes.
+    for (bmqb_queue *queue : session->d_postQueues) {
+        if (!queue->d_id.isValid()) {
+            session->d_postsKept = false;
+            session->d_posts.reset();
+            return fail(error, bmqt::PostResult::e_INVALID_ARGUMENT, "a queue has been closed meanwhile");
+        }
+    }
     int rc               = session->d_session->post(session->d_posts.messageEvent());
     session->d_postsKept = rc == bmqt::PostResult::e_BW_LIMIT;
     if (!session->d_postsKept) {
@@ -96,6 +119,7 @@ int32_t bmqb_post(bmqb_session *session, bmqb_post_record *posts, int32_t count,
             }
         }
         *taken = i;
+        collectQueues(&session->d_postQueues, posts, i);
         return packed > 0 ? sendPosts(session, error) : 0;
     });
 }

@@ -1,0 +1,328 @@
+//go:build cgo && bmqfake
+
+#define _POSIX_C_SOURCE 200809L
+
+#include "fake.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+pthread_mutex_t fake_mutex = PTHREAD_MUTEX_INITIALIZER;
+bmqb_session *fake_sessions;
+
+static atomic_llong live_sessions, live_queues, live_callbacks, live_allocations;
+
+static struct {
+    int32_t code, times;
+} answers[FAKE_FUNCTIONS];
+
+static int32_t holding;
+static int64_t stop_delay;
+static uint32_t abi = BMQB_ABI;
+
+void *fake_allocate(size_t size)
+{
+    void *memory = calloc(1, size);
+    if (!memory) {
+        abort();
+    }
+    ++live_allocations;
+    return memory;
+}
+
+void fake_free(void *memory)
+{
+    if (memory) {
+        --live_allocations;
+        free(memory);
+    }
+}
+
+void fake_counted(int64_t sessions, int64_t queues, int64_t callbacks)
+{
+    live_sessions += sessions;
+    live_queues += queues;
+    live_callbacks += callbacks;
+}
+
+int32_t fake_code(int32_t function)
+{
+    if (answers[function].times == 0) {
+        return 0;
+    }
+    --answers[function].times;
+    return answers[function].code;
+}
+
+int32_t fake_fail(bmqb_error *error, int32_t code)
+{
+    if (error && code != 0) {
+        error->code = code;
+        error->size = (int32_t)snprintf(error->text, sizeof error->text, "scripted failure");
+    }
+    return code;
+}
+
+int32_t fake_held(void) { return holding; }
+int64_t fake_stop_delay(void) { return stop_delay; }
+
+void fake_answer(int32_t function, int32_t code, int32_t times)
+{
+    pthread_mutex_lock(&fake_mutex);
+    answers[function].code = code;
+    answers[function].times = times;
+    pthread_mutex_unlock(&fake_mutex);
+}
+
+void fake_slow_stop(int64_t nanoseconds)
+{
+    pthread_mutex_lock(&fake_mutex);
+    stop_delay = nanoseconds;
+    pthread_mutex_unlock(&fake_mutex);
+}
+
+void fake_hold(int32_t hold)
+{
+    pthread_mutex_lock(&fake_mutex);
+    holding = hold;
+    for (bmqb_session *s = fake_sessions; s && !hold; s = s->next) {
+        for (bmqb_queue *q = s->queues; q; q = q->next_of_session) {
+            if (q->held) {
+                fake_result(s, q->held, q->held_code);
+                q->held = 0;
+            }
+        }
+    }
+    pthread_mutex_unlock(&fake_mutex);
+}
+
+static int is_of_queue(int32_t type)
+{
+    return type == 7 || type == 8 || type == 9 || type == 12 || type == 15 || type == 16;
+}
+
+void fake_event(int32_t type, int32_t code, int32_t times)
+{
+    pthread_mutex_lock(&fake_mutex);
+    for (bmqb_session *s = fake_sessions; s; s = s->next) {
+        for (int32_t i = 0; s->running && i < times; ++i) {
+            if (!is_of_queue(type)) {
+                fake_session_event(s, type, code, 0);
+                continue;
+            }
+            for (bmqb_queue *q = s->queues; q; q = q->next_of_session) {
+                fake_session_event(s, type, code, q->number);
+            }
+        }
+    }
+    pthread_mutex_unlock(&fake_mutex);
+}
+
+static void go_down(bmqb_session *s)
+{
+    s->connected = 0;
+    for (bmqb_queue *q = s->queues; q; q = q->next_of_session) {
+        fake_detach(q);
+    }
+    fake_session_event(s, 3, 0, 0);
+}
+
+static void go_up(bmqb_session *s)
+{
+    s->connected = 1;
+    fake_session_event(s, 4, 0, 0);
+    for (bmqb_queue *q = s->queues, *next; q; q = next) {
+        next = q->next_of_session;
+        if (fake_code(FAKE_REOPEN) != 0) {
+            /* As the SDK does it: without a word. */
+            for (bmqb_queue **at = &s->queues; *at; at = &(*at)->next_of_session) {
+                if (*at == q) {
+                    *at = next;
+                    break;
+                }
+            }
+            q->session = NULL;
+            continue;
+        }
+        fake_attach(q);
+        fake_session_event(s, 8, 0, q->number);
+    }
+    list kept = s->kept;
+    memset(&s->kept, 0, sizeof s->kept);
+    event *acks = NULL;
+    for (entry *e; (e = fake_pop(&kept));) {
+        if (e->id) {
+            if (!acks) {
+                acks = fake_new_event(BMQB_EVENT_ACKS);
+                acks->acks = fake_allocate(sizeof(bmqb_ack) * (size_t)(kept.count + 1));
+            }
+            bmqb_ack *a = &acks->acks[acks->event.count++];
+            a->id = e->id;
+            a->queue = e->queue->number;
+            memcpy(a->guid, e->message->guid, sizeof a->guid);
+            a->status = e->queue->session ? 0 : -1;
+        }
+        if (e->queue->session) {
+            store *to = e->queue->store;
+            e->queue = NULL;
+            fake_append(&to->messages, e);
+            fake_dispatch(to);
+        } else {
+            fake_release(e->message);
+            fake_free(e);
+        }
+    }
+    if (acks) {
+        fake_push(s, acks);
+    }
+    fake_session_event(s, 5, 0, 0);
+}
+
+void fake_connection(int32_t up)
+{
+    pthread_mutex_lock(&fake_mutex);
+    for (bmqb_session *s = fake_sessions; s; s = s->next) {
+        if (s->running && !s->ending && s->connected != up) {
+            (up ? go_up : go_down)(s);
+        }
+    }
+    pthread_mutex_unlock(&fake_mutex);
+}
+
+void fake_set_abi(uint32_t number)
+{
+    pthread_mutex_lock(&fake_mutex);
+    abi = number;
+    pthread_mutex_unlock(&fake_mutex);
+}
+
+void fake_reset(void)
+{
+    pthread_mutex_lock(&fake_mutex);
+    memset(answers, 0, sizeof answers);
+    holding = 0;
+    stop_delay = 0;
+    abi = BMQB_ABI;
+    fake_empty_stores();
+    pthread_mutex_unlock(&fake_mutex);
+}
+
+/* -- The library ------------------------------------------------------------------- */
+
+uint32_t bmqb_abi(void)
+{
+    pthread_mutex_lock(&fake_mutex);
+    uint32_t answer = abi;
+    pthread_mutex_unlock(&fake_mutex);
+    return answer;
+}
+
+int32_t bmqb_describe(char *text, int32_t size)
+{
+    return (int32_t)snprintf(text, (size_t)size, "fake\nstatic");
+}
+
+void bmqb_count(bmqb_counts *counts)
+{
+    counts->sessions = live_sessions;
+    counts->queues = live_queues;
+    counts->callbacks = live_callbacks;
+    counts->allocations = live_allocations;
+}
+
+/* The log has a thread, which lives as long as the process. */
+typedef struct record {
+    struct record *next;
+    int32_t severity;
+    int64_t size;
+    char text[];
+} record;
+
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t more, through;
+    record *first, *last;
+    int32_t severity, running;
+    int64_t put, handed;
+} the_log = {.mutex = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER, .through = PTHREAD_COND_INITIALIZER};
+
+static void *run_log(void *unused)
+{
+    (void)unused;
+    pthread_mutex_lock(&the_log.mutex);
+    for (;;) {
+        while (!the_log.first) {
+            pthread_cond_wait(&the_log.more, &the_log.mutex);
+        }
+        record *r = the_log.first;
+        the_log.first = r->next;
+        pthread_mutex_unlock(&the_log.mutex);
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        bmqb_log_record out = {
+            .severity = r->severity,
+            .line = 1,
+            .time = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec,
+            .category = "FAKE",
+            .category_size = 4,
+            .file = "fake.c",
+            .file_size = 6,
+            .message = r->text,
+            .message_size = r->size,
+        };
+        bmqb_on_log(&out);
+        fake_free(r);
+        pthread_mutex_lock(&the_log.mutex);
+        ++the_log.handed;
+        pthread_cond_broadcast(&the_log.through);
+    }
+    return NULL;
+}
+
+int32_t bmqb_log(int32_t severity)
+{
+    pthread_mutex_lock(&the_log.mutex);
+    the_log.severity = severity;
+    if (!the_log.running) {
+        the_log.running = 1;
+        pthread_t thread;
+        pthread_create(&thread, NULL, run_log, NULL);
+        pthread_detach(thread);
+    }
+    pthread_mutex_unlock(&the_log.mutex);
+    return 0;
+}
+
+void fake_log(int32_t severity, const char *text, int64_t size)
+{
+    pthread_mutex_lock(&the_log.mutex);
+    if (severity <= the_log.severity) {
+        record *r = fake_allocate(sizeof *r + (size_t)size);
+        r->severity = severity;
+        r->size = size;
+        memcpy(r->text, text, (size_t)size);
+        if (the_log.first) {
+            the_log.last->next = r;
+        } else {
+            the_log.first = r;
+        }
+        the_log.last = r;
+        ++the_log.put;
+        pthread_cond_signal(&the_log.more);
+    }
+    pthread_mutex_unlock(&the_log.mutex);
+}
+
+int32_t bmqb_log_flush(void)
+{
+    pthread_mutex_lock(&the_log.mutex);
+    int64_t put = the_log.put;
+    while (the_log.handed < put) {
+        pthread_cond_wait(&the_log.through, &the_log.mutex);
+    }
+    pthread_mutex_unlock(&the_log.mutex);
+    return 0;
+}
