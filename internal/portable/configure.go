@@ -47,8 +47,6 @@ func (q *queue) Configure(opts engine.QueueOptions, timeout time.Duration, done 
 // stays as it was, unless the broker of the present connection would not understand.
 func (q *queue) sendReconfigure(r *request) {
 	switch {
-	case q.configuring != r: // the queue was closed
-		return
 	case q.state != queueOpened:
 		r.end(engine.Status{Code: engine.NotConnected, Text: "the queue could not be opened again"})
 		return

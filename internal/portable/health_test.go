@@ -455,3 +455,24 @@ func TestHealthDoesNotMeddleWithALateConfigure(t *testing.T) {
 		l.silent(time.Second)
 	})
 }
+
+func TestAQueueThatTheNextBrokerCannotResume(t *testing.T) {
+	play(t, func(t *testing.T, sc *scene) {
+		l := sc.up()
+		opts := defaultOptions
+		opts.SuspendsOnBadHostHealth = true
+		opts.Subscriptions = []engine.Subscription{{Expression: "x > 1", MaxUnconfirmedMessages: 1}}
+		sc.opensWith("q", reader, opts)
+		l.does(openQueue, configure)
+		sc.unhealthy()
+		l.does(deconfig)
+		l.drop()
+		withFeatures(sc, noSubscriptions)
+		l = sc.back()
+		l.does(openQueue)
+		sc.rec.take()
+		sc.healthy()
+		sc.expect("QUEUE_RESUMED q NOT_SUPPORTED", "HOST_HEALTH_RESTORED")
+		l.silent(time.Second)
+	})
+}

@@ -151,14 +151,17 @@ func TestOddAcks(t *testing.T) {
 	play(t, func(t *testing.T, sc *scene) {
 		l := sc.up()
 		c := l.open("q", writer)
-		c.posts("3", "8", "15", "twice", "nack", "full")
-		list := l.messages(6)
-		for i, status := range []wire.AckStatus{3, 8, 15, wire.AckSuccess, wire.AckStorageFailure, wire.AckLimitBytes} {
+		c.posts("3", "8", "15", "twice", "nack", "full", "very full", "early")
+		list := l.messages(8)
+		for i, status := range []wire.AckStatus{
+			3, 8, 15, wire.AckSuccess, wire.AckStorageFailure, wire.AckLimitBytes, wire.AckLimitMessages, wire.AckNotReady,
+		} {
 			l.ack(status, list[i])
 		}
 		l.ack(wire.AckSuccess, list...) // nobody waits any more
 		l.ack(wire.AckUnknown, list[3])
-		sc.expect("ack 3 UNKNOWN", "ack 8 UNKNOWN", "ack 15 UNKNOWN", "ack twice ok", "ack nack -104", "ack full -101")
+		sc.expect("ack 3 UNKNOWN", "ack 8 UNKNOWN", "ack 15 UNKNOWN", "ack twice ok", "ack nack -104", "ack full -101",
+			"ack very full -100", "ack early NOT_READY")
 		c.posts("other queue")
 		p := l.puts()[0]
 		p.QueueID = 1234
@@ -270,13 +273,15 @@ func TestMessagesThatCannotBeReadAreReportedTogether(t *testing.T) {
 			body = compressedPush(body, []byte("no zlib stream"))
 		}
 		body = appendPush(body, 0, 9, "well", 1)
+		body = wire.AppendPushHeader(body, &wire.PushHeader{Flags: wire.FlagProperties, Compression: wire.CompressionZlib}, 0, 4)
+		body = wire.AppendPadding(append(body, "old!"...), 4)
 		// Properties whose size is nonsense: nobody can tell the payload.
 		data := "\x1b\xff\xff\xff\x00\x01rest"
 		body = wire.AppendPushHeader(body, &wire.PushHeader{Flags: wire.FlagProperties, Schema: 1, GUID: wire.GUID{2}}, 0, len(data))
 		body = wire.AppendPadding(append(body, data...), len(data))
 		l.event(wire.EventPush, body)
 		sc.expect("message q well", "ERROR UNKNOWN")
-		require.Contains(t, sc.logs.String(), "messages=6")
+		require.Contains(t, sc.logs.String(), "messages=7")
 	})
 }
 

@@ -407,6 +407,31 @@ func TestChunksHaveTheSizesThatAreReused(t *testing.T) {
 	}
 }
 
+func TestSegmentsOfABacklogAreKeptInOneArray(t *testing.T) {
+	var s eventStream
+	c := s.arena.reserve(maxChunk)
+	c.refs++
+	c.buf = append(c.buf, make([]byte, maxChunk)...)
+	var b batch
+	taken := 0
+	for i := range 50_000 {
+		s.appendPart(c, i%1000*2, i%1000*2+1) // not next to each other
+		if i >= 1000 && i%maxSegments == 0 {
+			s.take(&b)
+			for _, seg := range b.segments {
+				require.Equal(t, taken%1000*2, seg.from)
+				taken++
+			}
+			s.done(&b)
+		}
+	}
+	require.Equal(t, 50_000-taken, len(s.segments)-s.head)
+	require.LessOrEqual(t, cap(s.segments), 4096)
+	require.Equal(t, int64(50_000-taken), s.unsent)
+	s.drop()
+	require.Equal(t, 2, c.refs, "the arena's and the test's")
+}
+
 func TestEventsEndWhereTheyAreFull(t *testing.T) {
 	f := newOffice(t)
 	f.attach()

@@ -93,11 +93,8 @@ func (q *queue) leave() {
 	q.stopTimer()
 	q.unregister()
 	q.forgetRequest()
-	for i, other := range s.queues {
-		if other == q {
-			s.queues = append(s.queues[:i:i], s.queues[i+1:]...)
-			break
-		}
+	if i := slices.Index(s.queues, q); i >= 0 {
+		s.queues = slices.Delete(s.queues, i, i+1)
 	}
 	q.part()
 	if r := q.configuring; r != nil {

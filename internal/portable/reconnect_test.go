@@ -111,6 +111,24 @@ func TestAnOpenMadeDuringAnOutageWaitsForTheReopening(t *testing.T) {
 	})
 }
 
+func TestAnOpenThatWaitsIsSentOnce(t *testing.T) {
+	play(t, func(t *testing.T, sc *scene) {
+		l := sc.up()
+		l.open("old", writer)
+		l.drop()
+		sc.opens("new", writer)
+		for range 3 {
+			l = sc.back()
+			l.request(openQueue) // of the old one
+			l.drop()
+		}
+		sc.rec.take()
+		sc.back().does(openQueue, openQueue)
+		sc.expect("RECONNECTED", "QUEUE_REOPEN_RESULT old", "STATE_RESTORED", "open new ok")
+		require.Empty(t, sc.s.kept)
+	})
+}
+
 func TestAnOpenThatWasNeverSentTimesOutWithoutCostingTheConnection(t *testing.T) {
 	play(t, func(t *testing.T, sc *scene) {
 		l := sc.up()

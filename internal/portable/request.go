@@ -95,7 +95,7 @@ func (s *Session) onControl(body []byte, e wire.Encoding) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if msg.RID == nil || s.requests[*msg.RID] == nil {
-		s.log.Warn("ignored a control message that answers no request", "message", msg.Choice)
+		s.log.Warn("ignored a control message that answers no request")
 		return
 	}
 	r := s.requests[*msg.RID]

@@ -1,6 +1,7 @@
 package portable
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -248,5 +249,20 @@ func TestPingIsAnsweredByAHeartbeat(t *testing.T) {
 		l.drop()
 		sc.expectAll("ping NOT_CONNECTED", "CONNECTION_LOST")
 		require.Empty(t, sc.s.pings)
+	})
+}
+
+func TestFlushAndPingEndWithTheirContexts(t *testing.T) {
+	play(t, func(t *testing.T, sc *scene) {
+		l := sc.up()
+		l.open("q", writer).posts("m")
+		l.puts()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.Equal(t, "CANCELED", codeName(sc.s.Flush(ctx)))
+		require.Equal(t, "CANCELED", codeName(sc.s.Ping(ctx)))
+		require.Empty(t, sc.s.pings)
+		l.drop()
+		require.Equal(t, "NOT_CONNECTED", codeName(sc.s.Ping(ctx)))
 	})
 }

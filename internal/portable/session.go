@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -250,7 +251,7 @@ func (s *Session) ended(engine.Status) {
 }
 
 // queuesNow is a copy of the queues: steps of one may change the list.
-func (s *Session) queuesNow() []*queue { return append([]*queue(nil), s.queues...) }
+func (s *Session) queuesNow() []*queue { return slices.Clone(s.queues) }
 
 // The numbers of sessionevents.Type.
 const (
