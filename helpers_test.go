@@ -99,7 +99,7 @@ func start(t testing.TB, opts ...bmq.Option) (*bmq.Session, *recorder) {
 func startAt(t testing.TB, broker *bmqtest.Broker, opts ...bmq.Option) (*bmq.Session, *recorder) {
 	t.Helper()
 	r := newRecorder(t)
-	opts = append([]bmq.Option{bmq.WithBroker(broker.URI()), bmq.WithDialer(broker.DialContext), bmq.WithOnMessage(r.onMessage)}, opts...)
+	opts = append([]bmq.Option{bmq.WithBroker(broker.URI()), bmq.WithOnMessage(r.onMessage)}, opts...)
 	s, err := bmq.NewSession(t.Context(), r.onEvent, opts...)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Stop(context.Background())) })
