@@ -125,3 +125,42 @@ func (h *fuzzHandler) OnAcks(b *engine.AckBatch) {
 }
 
 func (h *fuzzHandler) Awaiting() func() { return func() {} }
+
+// FuzzNegotiation answers a session's credential and identity with anything. The
+// attempt has to end, in a connection or an error.
+func FuzzNegotiation(f *testing.F) {
+	hello := &ctrl.NegotiationMessage{BrokerResponse: &ctrl.BrokerResponse{Result: ctrl.Status{Category: ctrl.StatusSuccess}}}
+	welcome := &ctrl.AuthenticationMessage{Response: &ctrl.AuthenticationResponse{Status: ctrl.Status{Category: ctrl.StatusSuccess}}}
+	for _, e := range []wire.Encoding{wire.EncodingBER, wire.EncodingJSON} {
+		f.Add(false, ctrl.AppendEvent(nil, e, hello))
+		f.Add(true, ctrl.AppendEvent(ctrl.AppendEvent(nil, e, welcome), e, hello))
+	}
+	for _, b := range fatalBytes {
+		f.Add(false, b)
+		f.Add(true, b)
+	}
+	f.Fuzz(func(t *testing.T, authenticates bool, script []byte) {
+		cfg := engine.Config{
+			ConnectTimeout: time.Minute, Logger: slog.New(slog.DiscardHandler),
+			Dial: func(context.Context, string, string) (net.Conn, error) {
+				ours, theirs := net.Pipe()
+				go func() {
+					defer theirs.Close()
+					go io.Copy(io.Discard, theirs)
+					_, _ = theirs.Write(script)
+				}()
+				return ours, nil
+			},
+		}
+		if authenticates {
+			cfg.Credentials = func(context.Context) (engine.Credential, error) { return engine.Credential{}, nil }
+		}
+		c, err := New(cfg).connect(context.Background())
+		if (c == nil) != (err != nil) {
+			t.Fatal(c, err)
+		}
+		if c != nil {
+			c.close(errRefused)
+		}
+	})
+}

@@ -1,7 +1,9 @@
 package portable
 
 import (
+	"bytes"
 	"context"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -180,5 +182,16 @@ func TestASessionThatEndedLeavesNothingBehind(t *testing.T) {
 		require.Empty(t, sc.s.routes.table)
 		require.Empty(t, sc.s.streams)
 		require.Empty(t, sc.s.requests)
+	})
+}
+
+func TestAConnectionTakesTwoGoroutines(t *testing.T) {
+	play(t, func(t *testing.T, sc *scene) {
+		sc.response.HeartbeatIntervalMs, sc.response.MaxMissedHeartbeats = 1000, 10
+		l := sc.up()
+		l.open("q", reader|writer)
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		require.Equal(t, 2, bytes.Count(stacks, []byte("created by github.com/bmq-go/bmq/internal/portable.(*Session)")))
 	})
 }
