@@ -1,0 +1,65 @@
+package enginetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/bmq-go/bmq"
+)
+
+// broker is a running broker.
+type broker interface {
+	// address is its host and port.
+	address() string
+	// kill ends it without a word to anybody, terminate in good order. Both return
+	// when it is gone.
+	kill()
+	terminate()
+	// restart starts it again after either, with what it stored.
+	restart()
+	// freeze keeps it from doing anything until thaw.
+	freeze()
+	thaw()
+	// pass lets time pass for it.
+	pass(time.Duration)
+	// failed says how it ended by itself, or nothing.
+	failed() string
+	// close ends it for good.
+	close()
+}
+
+// BrokerConfig is what a behaviour wants to be otherwise in its broker.
+type BrokerConfig struct {
+	// Heartbeats is how often the broker and its clients look for each other, and how
+	// many silent times in a row end the connection; 0 for never.
+	Heartbeats       time.Duration
+	MissedHeartbeats int
+	// Users may log in, by name and password; then nobody may stay anonymous.
+	Users map[string]string
+}
+
+// brokerKind is a broker that the suite can run against.
+type brokerKind struct {
+	name string
+	// missing says why there is none, or nothing.
+	missing func() string
+	// process tells whether it is a process of its own.
+	process bool
+	// delicate says that the broker may end when a client leaves while it is being
+	// authenticated: builds of the official broker with all assertions do.
+	delicate bool
+	start    func(testing.TB, BrokerConfig) broker
+}
+
+func brokerKinds() []brokerKind { return []brokerKind{embeddedKind, officialKind} }
+
+// unfit says why behaviours with some needs do not apply, or nothing.
+func (k brokerKind) unfit(n Needs, engine bmq.EngineKind) string {
+	switch {
+	case n&BrokerProcess != 0 && !k.process:
+		return "the broker is no process of its own that could be frozen"
+	case n&Portable != 0 && engine != bmq.EnginePortable:
+		return "only the portable engine has this"
+	}
+	return ""
+}
