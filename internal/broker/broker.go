@@ -78,6 +78,9 @@ func (b *Broker) logFor(level slog.Level, client, msg string, args ...any) {
 	b.log.Log(context.Background(), level, msg, append(args, slog.String("client", client))...)
 }
 
+// maxConnections is how many clients there may be at once.
+const maxConnections = 10_000
+
 // errRunning is returned when a broker that listens is asked to.
 var errRunning = errors.New("broker: it is running already")
 
@@ -96,12 +99,21 @@ func (b *Broker) Serve(l net.Listener) error {
 
 func (b *Broker) accept(l net.Listener, done chan struct{}) {
 	defer close(done)
+	var pause time.Duration
 	for {
 		nc, err := l.Accept()
-		if err != nil {
+		switch {
+		case err == nil:
+			pause = 0
+			b.start(nc)
+		case errors.Is(err, net.ErrClosed):
 			return
+		default:
+			// Too many open files, for instance: others have to go first.
+			pause = min(max(2*pause, time.Millisecond), time.Second)
+			b.log.Warn("a connection can't be accepted", slog.Any("reason", err))
+			time.Sleep(pause)
 		}
-		b.start(nc)
 	}
 }
 
@@ -109,7 +121,7 @@ func (b *Broker) accept(l net.Listener, done chan struct{}) {
 func (b *Broker) start(nc net.Conn) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.stopping() {
+	if b.stopping() || len(b.conns) >= maxConnections {
 		_ = nc.Close()
 		return
 	}

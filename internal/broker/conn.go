@@ -73,8 +73,7 @@ func (c *conn) serve() {
 	if s := c.session.Load(); s != nil {
 		s.drop(!c.broker.stopping())
 	}
-	_ = c.net.SetWriteDeadline(time.Now().Add(flushTimeout))
-	c.out.finish()
+	c.finish()
 	<-writer
 	c.broker.forget(c)
 }
@@ -223,4 +222,7 @@ func (c *conn) log(level slog.Level, msg string, args ...any) {
 
 // finish closes the connection once all that is ready was written. The goroutine
 // that reads ends at the same time.
-func (c *conn) finish() { c.out.finish() }
+func (c *conn) finish() {
+	_ = c.net.SetWriteDeadline(time.Now().Add(flushTimeout))
+	c.out.finish()
+}

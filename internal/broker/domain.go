@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/bmq-go/bmq/internal/wire"
 	"github.com/bmq-go/bmq/internal/wire/ctrl"
@@ -19,6 +20,7 @@ type domain struct {
 
 	mu     sync.Mutex
 	queues map[string]*queue // by name
+	swept  time.Duration     // when unused ones were given up
 }
 
 // usage counts what is stored. A limit is checked before a message is added, so
@@ -59,10 +61,37 @@ func (d *domain) open(uri wire.URI) (*queue, *ctrl.Status) {
 	if limit := d.config().MaxQueues; limit > 0 && len(d.queues) >= limit {
 		return nil, status(ctrl.StatusRefused, codeLimit, "maximum number of queues reached")
 	}
+	d.sweep()
 	q := newQueue(d, uri)
 	q.idleSince = d.broker.now()
 	d.queues[uri.Queue] = q
 	return q, nil
+}
+
+// manyQueues is how many queues a domain has before it looks for those that are not
+// in use, sweepInterval how often it looks.
+const (
+	manyQueues    = 1000
+	sweepInterval = time.Minute
+)
+
+// sweep gives up the queues that nobody has open and that hold nothing, not even
+// GUIDs to be recognised.
+func (d *domain) sweep() {
+	now := d.broker.now()
+	if len(d.queues) < manyQueues || now-d.swept < sweepInterval {
+		return
+	}
+	d.swept = now
+	for name, q := range d.queues {
+		q.lock()
+		if len(q.handles) == 0 && q.store.count == 0 && now-q.idleSince > q.store.past.window {
+			q.closed = true
+			q.stopTimers()
+			delete(d.queues, name)
+		}
+		q.unlock()
+	}
 }
 
 // list returns the queues, sorted by name.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"slices"
 
 	"github.com/bmq-go/bmq/internal/wire"
 	"github.com/bmq-go/bmq/internal/wire/ctrl"
@@ -13,15 +12,17 @@ import (
 // firstReservedQueueID and those above it are not for clients.
 const firstReservedQueueID = math.MaxUint32 - 9
 
+// maxHandles is how many queues a session may have open.
+const maxHandles = 10_000
+
 // openQueue handles openQueue.
 func (s *session) openQueue(id int32, req *ctrl.OpenQueue) {
 	p := &req.HandleParameters
-	q, failed := s.findQueue(p)
+	q, failed := s.lockQueue(p)
 	if failed != nil {
 		s.refuse(id, failed)
 		return
 	}
-	q.lock()
 	defer q.unlock()
 	if failed := s.attach(q, p); failed != nil {
 		s.refuse(id, failed)
@@ -33,6 +34,21 @@ func (s *session) openQueue(id int32, req *ctrl.OpenQueue) {
 		RoutingConfiguration: ctrl.RoutingConfiguration{Flags: config.routingFlags()},
 		DeduplicationTimeMs:  int32(min(math.MaxInt32, config.deduplicationTime().Milliseconds())),
 	}})
+}
+
+// lockQueue finds the queue that the parameters name and locks it. A queue that was
+// given up in between is not it.
+func (s *session) lockQueue(p *ctrl.QueueHandleParameters) (*queue, *ctrl.Status) {
+	for {
+		q, failed := s.findQueue(p)
+		if failed != nil {
+			return nil, failed
+		}
+		if q.lock(); !q.closed {
+			return q, nil
+		}
+		q.unlock()
+	}
 }
 
 // findQueue checks the parameters of openQueue and returns the queue they name.
@@ -49,6 +65,9 @@ func (s *session) findQueue(p *ctrl.QueueHandleParameters) (*queue, *ctrl.Status
 		return nil, failed
 	}
 	uri.Domain, uri.Tier = d.name, ""
+	if len(s.handles) >= maxHandles {
+		return nil, status(ctrl.StatusRefused, codeLimit, "maximum number of queues reached")
+	}
 	if h := s.handles[p.QID]; h != nil && h.queue.uri != uri.Canonical() {
 		return nil, status(ctrl.StatusInvalidArgument, codeUnknown, "queueId is already in use for a different queue")
 	}
@@ -96,8 +115,8 @@ func (s *session) attach(q *queue, p *ctrl.QueueHandleParameters) *ctrl.Status {
 	if failed := q.admit(p, sub.AppID); failed != nil {
 		return failed
 	}
-	h := s.handles[p.QID]
-	if h == nil {
+	h, isOpen := s.handles[p.QID]
+	if !isOpen {
 		h = &handle{session: s, queue: q, id: p.QID}
 	}
 	st := h.stream(sub.AppID)
@@ -116,7 +135,7 @@ func (s *session) attach(q *queue, p *ctrl.QueueHandleParameters) *ctrl.Status {
 	}
 	st.reads, st.writes = st.reads+p.ReadCount, st.writes+p.WriteCount
 	h.reads, h.writes = h.reads+p.ReadCount, h.writes+p.WriteCount
-	if !slices.Contains(q.handles, h) {
+	if !isOpen {
 		q.handles = append(q.handles, h)
 		s.mu.Lock()
 		s.handles[p.QID] = h
@@ -131,10 +150,8 @@ func overflows(a, b int32) bool { return int64(a)+int64(b) > math.MaxInt32 }
 func (q *queue) admit(p *ctrl.QueueHandleParameters, appID string) *ctrl.Status {
 	config := q.domain.config()
 	var reads, writes int64
-	for _, h := range q.handles {
-		if st := h.stream(appID); st != nil {
-			reads, writes = reads+int64(st.reads), writes+int64(st.writes)
-		}
+	if config.MaxProducers > 0 || config.MaxConsumers > 0 {
+		reads, writes = q.countOpen(appID)
 	}
 	text := ""
 	if n := config.MaxProducers; n > 0 && int64(p.WriteCount)+writes > int64(n) {
@@ -158,6 +175,16 @@ func (q *queue) admit(p *ctrl.QueueHandleParameters, appID string) *ctrl.Status 
 		return nil
 	}
 	return status(ctrl.StatusUnknown, codeUnknown, text)
+}
+
+// countOpen adds up what all sessions have open of an application.
+func (q *queue) countOpen(appID string) (reads, writes int64) {
+	for _, h := range q.handles {
+		if st := h.stream(appID); st != nil {
+			reads, writes = reads+int64(st.reads), writes+int64(st.writes)
+		}
+	}
+	return reads, writes
 }
 
 // appFor returns an application for a reader. One that the domain does not list

@@ -1,8 +1,10 @@
 package broker_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -120,5 +122,59 @@ func TestALargeMessageIsAccepted(t *testing.T) {
 		c.post(c.message(0, text))
 		require.Equal(t, []wire.AckStatus{wire.AckSuccess}, c.statuses())
 		require.Equal(t, []string{text}, c.texts())
+	})
+}
+
+func TestStoppingWaitsForAClientThatDoesNotReadOnlySoLong(t *testing.T) {
+	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
+		conn, err := w.network.DialContext(t.Context())
+		require.NoError(t, err)
+		id := defaultIdentity()
+		id.ClientType = ctrl.ClientTCPAdmin
+		_, err = conn.Write(ctrl.AppendEvent(nil, wire.EncodingBER, &ctrl.NegotiationMessage{ClientIdentity: &id}))
+		require.NoError(t, err)
+		for n := range int32(2000) {
+			_, err = conn.Write(ctrl.AppendEvent(nil, wire.EncodingBER, &ctrl.ControlMessage{RID: &n, Choice: ctrl.Choice{
+				AdminCommand: &ctrl.AdminCommand{Command: "HELP"}}}))
+			require.NoError(t, err)
+		}
+		start := time.Now()
+		require.NoError(t, w.broker.Stop(t.Context()))
+		require.Equal(t, 5*time.Second, time.Since(start))
+		require.NoError(t, conn.Close())
+	})
+}
+
+func TestQueuesThatNobodyUsesAreGivenUp(t *testing.T) {
+	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
+		c := w.client()
+		for i := range uint32(1001) {
+			uri := fmt.Sprintf("%s%d", priorityQueue, i)
+			c.open(uri, i, write)
+			if i == 5 {
+				c.produce(i, "kept")
+			}
+			if i != 7 {
+				c.close(params(uri, i, write), true)
+			}
+		}
+		after(2 * time.Minute)
+		c.open(priorityQueue+"a", 2000, write)
+		require.Len(t, w.broker.Queues(), 1002, "their GUIDs are still remembered")
+		after(10 * time.Minute)
+		c.open(priorityQueue+"b", 2001, write)
+		require.Len(t, w.broker.Queues(), 4, "one with a message, three that are open")
+	})
+}
+
+func TestASessionHasSoManyQueues(t *testing.T) {
+	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
+		c := w.client()
+		for i := range uint32(10_000) {
+			c.send(ctrl.Choice{OpenQueue: &ctrl.OpenQueue{HandleParameters: params(priorityQueue, i, write)}})
+		}
+		require.Len(t, c.take(wire.EventControl), 10_000)
+		_, failed := c.tryOpen(params(priorityQueue, 10_000, write))
+		require.EqualValues(t, -205, failed.Code)
 	})
 }

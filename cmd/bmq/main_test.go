@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestUsage(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{nil, 2, "usage: bmq <command>"},
+		{[]string{"help"}, 0, "run the embedded broker"},
+		{[]string{"nope"}, 2, `there is no command "nope"`},
+		{[]string{"broker", "-h"}, 0, "-listen"},
+		{[]string{"broker", "-nope"}, 2, "flag provided but not defined: -nope"},
+		{[]string{"broker", "extra"}, 2, `unexpected argument "extra"`},
+		{[]string{"broker", "-listen", "here"}, 1, "missing port in address"},
+		{[]string{"broker", "-config", "/does/not/exist"}, 1, "/does/not/exist/domains: the configuration has no domains"},
+	} {
+		var stdout, stderr bytes.Buffer
+		code := run(t.Context(), c.args, &stdout, &stderr)
+		require.Equal(t, c.code, code, "%v", c.args)
+		require.Contains(t, stderr.String(), c.want)
+		require.Empty(t, stdout.String())
+	}
+}
+
+// runBrokerUntil runs the command until its URI was printed and f returned.
+func runBrokerUntil(t *testing.T, args []string, f func(uri string)) (stdout, stderr string) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	out, in := io.Pipe()
+	var errs bytes.Buffer
+	code := make(chan int)
+	go func() {
+		c := run(ctx, append([]string{"broker"}, args...), in, &errs)
+		_ = in.Close()
+		code <- c
+	}()
+	r := bufio.NewReader(out)
+	uri, err := r.ReadString('\n')
+	require.NoError(t, err, errs.String())
+	rest := make(chan string)
+	go func() {
+		text, _ := io.ReadAll(r)
+		rest <- string(text)
+	}()
+	f(strings.TrimSpace(uri))
+	cancel()
+	require.Zero(t, <-code)
+	return <-rest, errs.String()
+}
+
+func TestBrokerPrintsItsURIFirstAndStopsCleanly(t *testing.T) {
+	stdout, stderr := runBrokerUntil(t, []string{"-listen", "127.0.0.1:0"}, func(uri string) {
+		require.Regexp(t, `^tcp://127\.0\.0\.1:\d+$`, uri)
+		conn, err := net.Dial("tcp", strings.TrimPrefix(uri, "tcp://"))
+		require.NoError(t, err)
+		require.NoError(t, conn.Close())
+	})
+	require.Contains(t, stdout, "for tests and development, not for production")
+	require.NotContains(t, stdout, "everybody")
+	require.Empty(t, stderr)
+}
+
+func TestBrokerSaysWhenOthersCanReachIt(t *testing.T) {
+	stdout, _ := runBrokerUntil(t, []string{"-listen", "0.0.0.0:0"}, func(uri string) {
+		require.NotContains(t, uri, "[")
+	})
+	require.Contains(t, stdout, "It listens on 0.0.0.0:0: everybody who can reach this machine can use it.")
+}
+
+func TestBrokerReadsAnOfficialConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "domains"), 0o755))
+	domain := `{"definition":{"location":"local","parameters":{"mode":{"priority":{}},"messageTtl":300,"maxIdleTime":5,
+		"storage":{"config":{"inMemory":{}},"domainLimits":{"messages":1,"bytes":1},"queueLimits":{"messages":1,"bytes":1}}}}}`
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "domains", "d.json"), []byte(domain), 0o600))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	broker := `{"appConfig":{"networkInterfaces":{"tcpInterface":{"port":` + port + `}}}}`
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "bmqbrkrcfg.json"), []byte(broker), 0o600))
+	_, stderr := runBrokerUntil(t, []string{"-config", dir}, func(uri string) {
+		require.Equal(t, "tcp://127.0.0.1:"+port, uri, "the port is the directory's")
+	})
+	require.Contains(t, stderr, "definition.parameters.maxIdleTime")
+	runBrokerUntil(t, []string{"-config", dir, "-listen", "127.0.0.1:0"}, func(uri string) {
+		require.NotEqual(t, "tcp://127.0.0.1:"+port, uri)
+	})
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "domains", "d.json"), []byte(`{}`), 0o600))
+	var stdout, errs bytes.Buffer
+	require.Equal(t, 1, run(t.Context(), []string{"broker", "-config", dir}, &stdout, &errs))
+	require.Contains(t, errs.String(), "d.json: the file: it has to have exactly one member out of definition, redirect")
+}
