@@ -24,7 +24,7 @@ func (s *Session) Ping(ctx context.Context) engine.Status {
 	defer s.forgetPing(pong)
 	select {
 	case <-pong:
-		return engine.Status{}
+		return s.pingAnswered()
 	case <-conn.closed:
 		return engine.Status{Code: engine.NotConnected, Text: "the connection was lost", Err: conn.cause}
 	case <-ctx.Done():
@@ -38,10 +38,24 @@ func (s *Session) forgetPing(pong chan struct{}) {
 	s.pings = slices.DeleteFunc(s.pings, func(other chan struct{}) bool { return other == pong })
 }
 
+// pingAnswered tells a sign of life from the end of the session.
+func (s *Session) pingAnswered() engine.Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == stateClosing || s.state == stateStopped {
+		return engine.Status{Code: engine.NotConnected, Text: "the session was stopped"}
+	}
+	return engine.Status{}
+}
+
 // ponged takes the broker's sign of life.
 func (s *Session) ponged() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.endPings()
+}
+
+func (s *Session) endPings() {
 	for _, pong := range s.pings {
 		close(pong)
 	}

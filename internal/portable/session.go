@@ -224,6 +224,7 @@ func (s *Session) settle() {
 		r.end(engine.Status{Code: engine.NotConnected, Text: "the session was stopped"})
 	}
 	s.kept = nil
+	s.endPings()
 	for _, q := range s.queuesNow() {
 		q.step(inSessionStopping, engine.Status{Code: engine.NotConnected, Text: "the session was stopped"})
 	}
