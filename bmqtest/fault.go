@@ -43,7 +43,8 @@ const (
 	Delay = broker.Delay
 	// Stall lets it wait until the fault is removed, and all that comes behind it.
 	Stall = broker.Stall
-	// Cut closes the connection; when Sending, after the first Bytes bytes of the event.
+	// Cut closes the connection: when Sending after the first Bytes bytes of the event,
+	// when Receiving as soon as Bytes bytes of it have come, or all if Bytes is 0.
 	Cut = broker.Cut
 	// Truncate leaves out all but the first Bytes bytes of an event.
 	Truncate = broker.Truncate

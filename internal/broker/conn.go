@@ -73,6 +73,9 @@ func (c *conn) serve() {
 	if s := c.session.Load(); s != nil {
 		s.drop(!c.broker.stopping())
 	}
+	if errors.Is(err, errFault) {
+		c.close()
+	}
 	c.finish()
 	<-writer
 	c.broker.forget(c)
@@ -85,7 +88,7 @@ var (
 
 // read takes events from the connection until it ends.
 func (c *conn) read() error {
-	src := &meter{src: c.net, limit: maxInitialEvent}
+	src := &meter{src: c.net, limit: maxInitialEvent, cut: c.partialFault}
 	r := framing.NewReader(src, math.MaxInt32)
 	for {
 		frame, err := r.Next()
@@ -119,13 +122,22 @@ func (c *conn) read() error {
 type meter struct {
 	src          io.Reader
 	count, limit int
+	cut          func(wire.EventType) int // where to end an event early, 0: nowhere
+	frames       tracker
+	err          error
 }
 
 func (m *meter) Read(b []byte) (int, error) {
 	if m.count > m.limit {
-		return 0, fmt.Errorf("an event has more than %d bytes", m.limit)
+		m.err = fmt.Errorf("an event has more than %d bytes", m.limit)
+	}
+	if m.err != nil {
+		return 0, m.err
 	}
 	n, err := m.src.Read(b)
+	if at := m.frames.follow(b[:n], m.cut); at >= 0 {
+		n, m.err = at, errFault
+	}
 	m.count += n
 	return n, err
 }

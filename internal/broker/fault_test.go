@@ -159,13 +159,29 @@ func TestEventsCanBeCutInTheMiddle(t *testing.T) {
 		q, _ := w.broker.Queue(priorityQueue)
 		require.EqualValues(t, 1, q.Messages, "stored, but the client can't know")
 
+		posted := q.Counters.Posted
+		for _, bytes := range []int{1, 4, 5, 6, 20, 47, 1000} {
+			c = w.client()
+			c.open(priorityQueue, 0, write)
+			cut := w.broker.Inject(broker.Fault{On: broker.Receiving, Event: wire.EventPut, Do: broker.Cut, Bytes: bytes, Skip: 1, Times: 1})
+			c.produce(0, "the first passes")
+			c.post(c.message(0, "y"))
+			require.Equal(t, bytes < 1000, c.ended(), "there is no byte 1000 (%d)", bytes)
+			require.Equal(t, 1, cut.Hits())
+			cut.Remove()
+			if posted++; bytes == 1000 {
+				posted++
+			}
+			q, _ := w.broker.Queue(priorityQueue)
+			require.Equal(t, posted, q.Counters.Posted, "what was cut was not handled (%d)", bytes)
+		}
 		c = w.client()
 		c.open(priorityQueue, 0, write)
 		w.broker.Inject(broker.Fault{On: broker.Receiving, Event: wire.EventPut, Do: broker.Cut})
 		c.post(c.message(0, "y"))
 		require.True(t, c.ended())
 		q, _ = w.broker.Queue(priorityQueue)
-		require.EqualValues(t, 1, q.Messages, "it was not handled")
+		require.Equal(t, posted, q.Counters.Posted, "it was not handled")
 	})
 }
 

@@ -205,3 +205,35 @@ func TestIndexIsAMapOfGUIDs(t *testing.T) {
 	require.Zero(t, x.count)
 	require.Len(t, x.slots, minSlots, "it gets smaller when its entries go")
 }
+
+func TestTrackerFindsEventsInPiecesOfAnySize(t *testing.T) {
+	var stream []byte
+	var starts []int
+	for _, size := range []int{0, 1, 3, 1000, 0, 17, 40} {
+		starts = append(starts, len(stream))
+		stream = wire.AppendEventHeader(stream, wire.EventType(len(starts)), 0)
+		stream = append(stream, make([]byte, size)...)
+		wire.FinishEvent(stream, starts[len(starts)-1])
+	}
+	for piece := 1; piece < 60; piece++ {
+		for cut := range starts {
+			var tr tracker
+			var seen []wire.EventType
+			end := -1
+			for at := 0; at < len(stream) && end < 0; at += piece {
+				part := stream[at:min(at+piece, len(stream))]
+				if n := tr.follow(part, func(e wire.EventType) int {
+					seen = append(seen, e)
+					if int(e) == cut+1 {
+						return 7
+					}
+					return 0
+				}); n >= 0 {
+					end = at + n
+				}
+			}
+			require.Equal(t, starts[cut]+7, end, "pieces of %d", piece)
+			require.Len(t, seen, cut+1)
+		}
+	}
+}
