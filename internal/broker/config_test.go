@@ -13,10 +13,10 @@ import (
 
 func TestWrongDomainsAreRefused(t *testing.T) {
 	for want, d := range map[string]broker.Domain{
-		"the name may have letters":       {Name: ""},
-		`domain "a/b": the name may have`: {Name: "a/b"},
-		"there is no mode 9":              {Name: "d", Mode: 9},
-		"a fanout domain, and no other":   {Name: "d", AppIDs: []string{"foo"}},
+		"the name may have letters":                        {Name: ""},
+		`domain "a/b": the name may have`:                  {Name: "a/b"},
+		"there is no mode 9":                               {Name: "d", Mode: 9},
+		"a fanout domain, and no other":                    {Name: "d", AppIDs: []string{"foo"}},
 		`application id "foo" is not valid or there twice`: {Name: "d", Mode: broker.Fanout, AppIDs: []string{"foo", "foo"}},
 		`application id "__default"`:                       {Name: "d", Mode: broker.Fanout, AppIDs: []string{"__default"}},
 		`application id "a b"`:                             {Name: "d", Mode: broker.Fanout, AppIDs: []string{"a b"}},
