@@ -16,15 +16,15 @@ func (s *Session) Ping(ctx context.Context) engine.Status {
 		defer s.mu.Unlock()
 		return engine.Status{Code: engine.NotConnected, Text: "Not connected", Err: s.lastErr}
 	}
-	pong := make(chan struct{})
+	pong := make(chan engine.Status, 1)
 	s.pings = append(s.pings, pong)
 	conn := s.conn
 	s.out.controlOn(conn, wire.HeartbeatReq)
 	s.mu.Unlock()
 	defer s.forgetPing(pong)
 	select {
-	case <-pong:
-		return s.pingAnswered()
+	case st := <-pong:
+		return st
 	case <-conn.closed:
 		return engine.Status{Code: engine.NotConnected, Text: "the connection was lost", Err: conn.cause}
 	case <-ctx.Done():
@@ -32,32 +32,22 @@ func (s *Session) Ping(ctx context.Context) engine.Status {
 	}
 }
 
-func (s *Session) forgetPing(pong chan struct{}) {
+func (s *Session) forgetPing(pong chan engine.Status) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pings = slices.DeleteFunc(s.pings, func(other chan struct{}) bool { return other == pong })
-}
-
-// pingAnswered tells a sign of life from the end of the session.
-func (s *Session) pingAnswered() engine.Status {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.state == stateClosing || s.state == stateStopped {
-		return engine.Status{Code: engine.NotConnected, Text: "the session was stopped"}
-	}
-	return engine.Status{}
+	s.pings = slices.DeleteFunc(s.pings, func(other chan engine.Status) bool { return other == pong })
 }
 
 // ponged takes the broker's sign of life.
 func (s *Session) ponged() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.endPings()
+	s.endPings(engine.Status{})
 }
 
-func (s *Session) endPings() {
+func (s *Session) endPings(st engine.Status) {
 	for _, pong := range s.pings {
-		close(pong)
+		pong <- st
 	}
 	s.pings = nil
 }

@@ -43,8 +43,8 @@ type Session struct {
 	lastErr  error
 	expiry   *time.Timer
 	health   hostHealth
-	pings    []chan struct{} // closed by the next sign of life
-	dump     *time.Timer     // of the counters; nil: never
+	pings    []chan engine.Status // that the next sign of life answers
+	dump     *time.Timer          // of the counters; nil: never
 
 	routes routes
 	out    outbox
@@ -218,15 +218,16 @@ func (s *Session) settle() {
 	s.stopExpiry()
 	s.stopDump()
 	s.out.close()
+	stopped := engine.Status{Code: engine.NotConnected, Text: "the session was stopped"}
 	requests := s.requests
 	s.requests = make(map[int32]*request)
 	for _, r := range append(sortedRequests(requests), s.kept...) {
-		r.end(engine.Status{Code: engine.NotConnected, Text: "the session was stopped"})
+		r.end(stopped)
 	}
 	s.kept = nil
-	s.endPings()
+	s.endPings(stopped)
 	for _, q := range s.queuesNow() {
-		q.step(inSessionStopping, engine.Status{Code: engine.NotConnected, Text: "the session was stopped"})
+		q.step(inSessionStopping, stopped)
 	}
 }
 

@@ -29,8 +29,10 @@ func TestStopAnswersEverybodyThenSaysGoodbye(t *testing.T) {
 		l.request(configure)
 		sc.opens("o", writer)
 		l.request(openQueue)
+		go func() { sc.rec.note("ping " + codeName(sc.s.Ping(t.Context()))) }()
+		l.next(wire.EventHeartbeatReq)
 		sc.stops()
-		sc.expect("ack 1 UNKNOWN", "ack 2 ok", "configure r NOT_CONNECTED", "open o NOT_CONNECTED")
+		sc.expectAll("ack 1 UNKNOWN", "ack 2 ok", "configure r NOT_CONNECTED", "open o NOT_CONNECTED", "ping NOT_CONNECTED")
 		l.ack(wire.AckSuccess, list...) // too late
 		require.Equal(t, "QUEUE_INVALID", codeName(w.post("late")))
 		require.Equal(t, "NOT_CONNECTED", r.confirm(1))
