@@ -168,6 +168,35 @@ func TestALifetimeBeyondAllBoundsIsTaken(t *testing.T) {
 	})
 }
 
+func TestALifetimeMayEnd(t *testing.T) {
+	play(t, func(t *testing.T, sc *scene) {
+		l := authenticated(sc, time.Minute)
+		l.silent(50 * time.Second)
+		l.credential()
+		l.accepts(0)
+		l.silent(time.Hour)
+		sc.expect()
+	})
+}
+
+func TestAProviderThatFailsLaterEndsTheConnection(t *testing.T) {
+	play(t, func(t *testing.T, sc *scene) {
+		l := authenticatedBy(sc, time.Minute, func(_ context.Context, n int) error {
+			if n == 2 {
+				return errors.New("no secret")
+			}
+			return nil
+		})
+		sc.pass(time.Minute)
+		l.gone()
+		l = sc.accept()
+		l.credential()
+		l.accepts(0)
+		l.negotiate()
+		sc.expect("CONNECTION_LOST", "RECONNECTED", "STATE_RESTORED")
+	})
+}
+
 func TestARefusedCredentialEndsTheConnection(t *testing.T) {
 	play(t, func(t *testing.T, sc *scene) {
 		l := authenticated(sc, time.Minute)
@@ -192,12 +221,15 @@ func TestAProviderThatTakesLongEndsWithTheConnection(t *testing.T) {
 				return nil
 			}
 			<-ctx.Done()
+			time.Sleep(time.Second)
 			ended = true
 			return ctx.Err()
 		})
 		sc.pass(time.Minute)
 		sc.stops()
 		l.does(disconnect)
+		sc.expect()
+		sc.pass(time.Second)
 		sc.expect("DISCONNECTED", "stop ok")
 		require.True(t, ended, "before Stop returned")
 	})

@@ -178,6 +178,8 @@ func TestANackForAPostThatNobodyWaitsForIsLogged(t *testing.T) {
 		l.ack(wire.AckLimitMessages, l.messages(2)...)
 		sc.expect()
 		require.Equal(t, 1, strings.Count(sc.logs.String(), "refused messages"), "once for the event")
+		require.Contains(t, sc.logs.String(), `messages=2`)
+		require.Contains(t, sc.logs.String(), `"its status"=-100`)
 		require.Equal(t, uint64(2), sc.s.Stats().Nacks)
 	})
 }
