@@ -256,10 +256,10 @@ func missingEngine(e *Env) {
 // collected waits until what nobody refers to has been noticed.
 func (e *Env) collected(what string, cond func() bool) {
 	e.t.Helper()
-	e.eventually(what, func() bool {
+	e.True(pollEvery(10*tick, patience, func() bool {
 		runtime.GC()
 		return cond()
-	})
+	}), "waited in vain: %s", what)
 }
 
 func forgotten(e *Env) {

@@ -109,7 +109,7 @@ func handlerPairs() (list []Behaviour) {
 				name = call.name + "-is-refused-in-a-handler-of-" + kind.name + "s"
 			}
 			list = append(list, Behaviour{
-				Name: name, Ref: "1.15/calls 4/58",
+				Name: name, Ref: "1.15/calls",
 				Run: func(e *Env) { e.inHandler(kind.run, call) },
 			})
 		}

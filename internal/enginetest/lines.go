@@ -1,0 +1,100 @@
+package enginetest
+
+// Line is one line of the list of what has to hold, by which behaviours are named in
+// Behaviour.Ref.
+type Line struct {
+	Ref  string
+	Text string
+	// Reason says why there is no behaviour for it, where there is none.
+	Reason string
+}
+
+// Lines returns the list. Chapter 4 is what the tests of the official SDKs for Python,
+// C++ and Java show, line by line. The others are rules: 0.4 of contexts and timeouts,
+// 1.x of the application's side of a session, 5.x of the session's of the connection, 6.x of the
+// broker's, as far as a session can tell, 7 of expressions.
+func Lines() []Line {
+	return append(append(sdkLines[:len(sdkLines):len(sdkLines)], errorLines...), ruleLines...)
+}
+
+var sdkLines = []Line{
+	{Ref: "4/1", Text: "every argument of the constructor counts; defaults are not given"},
+	{Ref: "4/2", Text: "five timeouts fill five; one value fills the three of queues; none fills none"},
+	{Ref: "4/3", Text: "a session is made with options: none, all, without compression"},
+	{Ref: "4/4", Text: "a monitor turns health on, none off; anything else is refused by type"},
+	{Ref: "4/5", Text: "timeouts and intervals out of range are refused, of the session and of each operation"},
+	{Ref: "4/6", Text: "the default broker, a given one, and the one of the environment"},
+	{Ref: "4/7", Text: "a start passes its timeout on"},
+	{Ref: "4/8", Text: "a start that times out, or fails otherwise, says so"},
+	{Ref: "4/9", Text: "the process has a name, or is called unknown"},
+	{Ref: "4/10", Text: "timeouts of the session are the defaults of queues; every option is passed on"},
+	{Ref: "4/11", Text: "a session that is dropped is stopped once; one that was stopped is not stopped again"},
+	{Ref: "4/12", Text: "options compare by value and print"},
+	{Ref: "4/13", Text: "a monitor prints"},
+	{Ref: "4/14", Text: "the end of a block stops the session"},
+	{Ref: "4/15", Text: "flags of an open: 6 to read and write, 2 to read, 4 to write"},
+	{Ref: "4/16", Text: "options and timeouts of open, configure and close are passed on, or left out"},
+	{Ref: "4/17", Text: "reading without a handler, suspending without a monitor: exact errors"},
+	{Ref: "4/18", Text: "operations time out, or fail in the broker's words"},
+	{Ref: "4/19", Text: "closing and configuring what is not open"},
+	{Ref: "4/20", Text: "a bad URI, and neither reading nor writing"},
+	{Ref: "4/21", Text: "open, close and options after the stop"},
+	{Ref: "4/22", Text: "a writer's consumer options do not matter"},
+	{Ref: "4/23", Text: "limits below zero are refused"},
+	{Ref: "4/24", Text: "priorities: -1 is fine, beyond half the range is not"},
+	{Ref: "4/25", Text: "configuring and asking for options of what is not open"},
+	{Ref: "4/26", Text: "options: the defaults, the given ones, merged ones"},
+	{Ref: "4/27", Text: "suspending can be switched by configuring"},
+	{Ref: "4/28", Text: "a refused configure changes nothing"},
+	{Ref: "4/29", Text: "posts that fail have the name of their code"},
+	{Ref: "4/30", Text: "the callback of a post that failed is released"},
+	{Ref: "4/31", Text: "compression is passed on; an unknown one is refused"},
+	{Ref: "4/32", Text: "a post to an open queue succeeds, to another one not"},
+	{Ref: "4/33", Text: "no payload, an empty one, a queue that is only read"},
+	{Ref: "4/34", Text: "what is posted is consumed"},
+	{Ref: "4/35", Text: "an ack: success, GUID, queue"},
+	{Ref: "4/36", Text: "a callback that can't be called: in Go, none at all"},
+	{Ref: "4/37", Text: "callbacks live until their ack and no longer; closing gives the acks that are missing"},
+	{Ref: "4/38", Text: "a compressed post is acked"},
+	{Ref: "4/39", Text: "default types of properties"},
+	{Ref: "4/40", Text: "types of properties are overridden"},
+	{Ref: "4/41", Text: "an override of what is not there"},
+	{Ref: "4/42", Text: "values of unsupported types"},
+	{Ref: "4/43", Text: "properties that the library below refuses"},
+	{Ref: "4/44", Text: "values that fit no override; those that do"},
+	{Ref: "4/45", Text: "a CHAR is one byte"},
+	{Ref: "4/46", Text: "integers at and beyond their limits"},
+	{Ref: "4/47", Text: "all types travel; empty values do"},
+	{Ref: "4/48", Text: "text that is not UTF-8"},
+	{Ref: "4/49", Text: "several messages in one event"},
+	{Ref: "4/50", Text: "several acks in one event; texts of acks"},
+	{Ref: "4/51", Text: "messages without a handler", Reason: "a queue can't be opened for reading without a handler, so that none come: 4/17"},
+	{Ref: "4/52", Text: "messages, acks and handles can't be made", Reason: "their state is not exported; a Message of one's own confirms by URI and GUID, as one that was received"},
+	{Ref: "4/53", Text: "an ack prints the name of its number", Reason: "no broker sends an unknown number; the texts of those it sends are shown by 4/35 and the quotas"},
+	{Ref: "4/54", Text: "confirmations that fail, by code"},
+	{Ref: "4/55", Text: "a handle confirms as the session does, and outlives it"},
+	{Ref: "4/56", Text: "what is confirmed does not come again"},
+	{Ref: "4/57", Text: "what is not confirmed comes again"},
+	{Ref: "4/58", Text: "a handler that runs while the session is stopped"},
+	{Ref: "4/59", Text: "types of events: classes and texts"},
+	{Ref: "4/60", Text: "events compare by class, text and queue"},
+	{Ref: "4/61", Text: "levels of events in the log"},
+	{Ref: "4/62", Text: "the library's log goes where the program's does"},
+	{Ref: "4/63", Text: "start and stop are two events"},
+	{Ref: "4/64", Text: "a handler of events that fails"},
+	{Ref: "4/65", Text: "sessions that nobody stops"},
+	{Ref: "4/66", Text: "a session that is dropped in its handler"},
+	{Ref: "4/67", Text: "changes of health, without and with queues"},
+	{Ref: "4/68", Text: "health is off"},
+	{Ref: "4/69", Text: "a writer that is suspended"},
+	{Ref: "4/70", Text: "the producer's example: a payload with zeros"},
+	{Ref: "4/71", Text: "the producer's example with correlation: ten posts, each with its ack"},
+	{Ref: "4/72", Text: "the consumer's examples: what they print, and their end by SIGTERM", Reason: "programs are tested where they are, in examples"},
+	{Ref: "4/73", Text: "operations that time out drop the connection"},
+	{Ref: "4/74", Text: "posts are sent again after the broker's restart, without doubles"},
+	{Ref: "4/75", Text: "confirmations are not kept"},
+	{Ref: "4/76", Text: "windows, also of 0, and their change"},
+	{Ref: "4/77", Text: "compression; a queue that can't be reopened"},
+	{Ref: "4/78", Text: "subscriptions; authentication"},
+	{Ref: "4/79", Text: "the connection goes and comes; handlers that fail; health"},
+}
