@@ -82,6 +82,9 @@ func newEngine(kind EngineKind, cfg engine.Config) (engine.Engine, EngineKind, e
 			return nil, kind, valueError("%s is %q; it may be auto, native or portable", engineVariable, name)
 		}
 	}
+	if kind == EngineAuto && cfg.Dial != nil {
+		kind = EnginePortable // the only one that can use the program's connections
+	}
 	i := slices.IndexFunc(compiledEngines, func(e engineEntry) bool {
 		return e.info.Kind == kind || kind == EngineAuto && e.info.Kind <= EnginePortable
 	})

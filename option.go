@@ -165,7 +165,8 @@ func WithLogger(l *slog.Logger) Option { return sessionOption(func(c *config) { 
 func WithEngine(kind EngineKind) Option { return sessionOption(func(c *config) { c.engine = kind }) }
 
 // WithDialer sets how the portable engine makes connections, for instance through
-// a proxy, with TLS or in memory. Default a net.Dialer.
+// a proxy, with TLS or in memory. EngineAuto takes the portable engine then; the
+// native one can't use it. Default a net.Dialer.
 func WithDialer(dial func(ctx context.Context, network, address string) (net.Conn, error)) Option {
 	return sessionOption(func(c *config) { c.dial = dial })
 }
