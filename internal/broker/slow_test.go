@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -138,6 +139,7 @@ func TestStoppingWaitsForAClientThatDoesNotReadOnlySoLong(t *testing.T) {
 				AdminCommand: &ctrl.AdminCommand{Command: "HELP"}}}))
 			require.NoError(t, err)
 		}
+		synctest.Wait()
 		start := time.Now()
 		require.NoError(t, w.broker.Stop(t.Context()))
 		require.Equal(t, 5*time.Second, time.Since(start))
