@@ -83,6 +83,44 @@ func TestALateConfigureIsOverriddenByTheNextOne(t *testing.T) {
 	}
 }
 
+func TestALateConfigureIsTakenBackWhenTheNextOneIsGivenUpToo(t *testing.T) {
+	play(t, func(t *testing.T, sc *scene) {
+		l := sc.up()
+		c := l.open("q", reader)
+		c.configuresFor(limited(5), time.Second)
+		first := l.request(configure)
+		sc.pass(time.Second)
+		c.configuresFor(limited(7), time.Second)
+		second := l.request(configure)
+		l.agree(first)
+		sc.pass(time.Second)
+		sc.expect("configure q TIMEOUT", "configure q TIMEOUT")
+		back := l.request(configure)
+		require.Equal(t, int64(1000), messages(back))
+		l.agree(second) // of which the broker had known before
+		again := l.request(configure)
+		require.Equal(t, int64(1000), messages(again))
+		l.agree(back)
+		l.agree(again)
+		l.silent(time.Second)
+	})
+}
+
+func TestAConfigureThatTimedOutDuringAnOutageIsNotSent(t *testing.T) {
+	play(t, func(t *testing.T, sc *scene) {
+		c := pending(sc, reader)
+		sc.refuse.Store(true)
+		c.configuresFor(limited(5), time.Second)
+		sc.pass(time.Second)
+		sc.expect("configure q TIMEOUT")
+		sc.refuse.Store(false)
+		l := sc.back()
+		l.does(openQueue, configure)
+		l.silent(time.Second)
+		sc.expect("RECONNECTED", "QUEUE_REOPEN_RESULT q", "STATE_RESTORED")
+	})
+}
+
 func TestTheSameOptionsAgreedToLateNeedNotBeTakenBack(t *testing.T) {
 	play(t, func(t *testing.T, sc *scene) {
 		l := sc.up()
