@@ -28,7 +28,8 @@ var mayImport = map[string][]string{
 		"cbridge", "include", "internal/engine", "internal/portable", "internal/slab", "internal/wire", "internal/expr",
 		"sessionevents",
 	},
-	"messaging": {".", "sessionevents"},
+	"admin":     {"internal/framing", "internal/wire", "internal/wire/ctrl"},
+	"messaging": {".", "admin", "sessionevents"},
 
 	"internal/broker": {"internal/expr", "internal/framing", "internal/wire", "internal/wire/ctrl"},
 	"bmqtest":         {"internal/broker", "internal/wire", "internal/wire/ctrl"},
