@@ -118,9 +118,10 @@ func (o *official) launch() error {
 func (o *official) answers() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
+	exited := o.exited
 	go func() {
 		select {
-		case <-o.exited:
+		case <-exited:
 			cancel()
 		case <-ctx.Done():
 		}

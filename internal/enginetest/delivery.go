@@ -177,11 +177,3 @@ func consumersVanish(e *Env) {
 	last := l.reader(e, uri)
 	l.settle(e, append(l.readers[:generations:generations], last)...)
 }
-
-// lost notes that a consumer's connection ended with it: what it confirmed at last may
-// come again.
-func (l *ledger) lost(r *ledgerReader) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	r.epoch++
-}

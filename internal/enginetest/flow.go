@@ -11,11 +11,17 @@ var flowControl = chapter("flow",
 	Behaviour{Name: "a-window-of-bytes-is-overshot-by-one-message", Ref: "4/76 6.4/bytes", Run: windowBytes},
 	Behaviour{Name: "a-full-window-opens-at-four-fifths", Ref: "6.4/resume", Run: windowResumes},
 	Behaviour{Name: "a-window-of-zero-delivers-nothing", Ref: "4/76 6.4/zero", Run: windowZero},
+	Behaviour{Name: "paused-consumers-go-on-together", Ref: "4/76 6.4/zero", Run: pausedTogether},
 	Behaviour{Name: "a-new-window-starts-empty", Ref: "4/76 6.4/reconfigured", Run: windowChanged},
 )
 
 func limit(messages int) bmq.QueueOptions {
 	return bmq.QueueOptions{MaxUnconfirmedMessages: bmq.Some(messages)}
+}
+
+// unpaused are options that take back what Paused sets.
+func unpaused(messages int) bmq.QueueOptions {
+	return bmq.QueueOptions{MaxUnconfirmedMessages: bmq.Some(messages), MaxUnconfirmedBytes: bmq.Some(bmq.DefaultMaxUnconfirmedBytes)}
 }
 
 func window(e *Env) {
@@ -81,6 +87,27 @@ func windowZero(e *Env) {
 		c.configure(uri, defaults)
 		c.awaitPayloads("b")
 	}
+}
+
+// pausedTogether: all consumers are paused while messages come, and go on one after
+// the other.
+func pausedTogether(e *Env) {
+	uri := e.queue(memoryPriority)
+	a, b := e.reader(uri, bmq.WithQueueOptions(limit(7))), e.client()
+	w := e.writer(uri)
+	w.deliver(uri, numbered("m", 13)...)
+	a.awaitMessages(7)
+	b.open(uri, bmq.WithRead(), bmq.WithQueueOptions(limit(7)))
+	list := b.awaitMessages(6)
+	a.configure(uri, bmq.Paused())
+	b.configure(uri, bmq.Paused())
+	w.deliver(uri, numbered("n", 12)...)
+	for _, m := range list {
+		e.NoError(m.Confirm())
+	}
+	a.configure(uri, unpaused(7))
+	b.configure(uri, unpaused(7))
+	e.eventually("all are delivered", func() bool { return len(a.messages())+len(b.messages()) == 25 })
 }
 
 func windowChanged(e *Env) {

@@ -25,6 +25,7 @@ type ledger struct {
 	posts      map[string]*post // by payload
 	unanswered int
 	readers    []*ledgerReader
+	disturbed  bool // messages may have gone from one reader to others
 	problems   []string
 }
 
@@ -45,8 +46,16 @@ type ledgerReader struct {
 	queue     string // without application
 	epoch     int    // counts the connections
 	seen      map[string]int
+	came      map[string]int // by payload: the epoch of its last delivery
 	last      map[string]int // by producer, of this connection
 	confirmed map[string]int // by payload: the epoch of its confirmation
+}
+
+func newLedgerReader(uri string) *ledgerReader {
+	return &ledgerReader{
+		uri: uri, queue: cutApp(uri),
+		seen: make(map[string]int), came: make(map[string]int), last: make(map[string]int), confirmed: make(map[string]int),
+	}
 }
 
 func newLedger() *ledger {
@@ -120,11 +129,7 @@ func (l *ledger) reader(e *Env, uri string, opts ...bmq.OpenOption) *ledgerReade
 // readerWith makes a session that reads a queue. With confirm it confirms everything.
 func (l *ledger) readerWith(e *Env, s setup, uri string, confirm bool, opts ...bmq.OpenOption) *ledgerReader {
 	e.t.Helper()
-	queue := cutApp(uri)
-	r := &ledgerReader{
-		uri: uri, queue: queue,
-		seen: make(map[string]int), last: make(map[string]int), confirmed: make(map[string]int),
-	}
+	r := newLedgerReader(uri)
 	l.mu.Lock()
 	l.readers = append(l.readers, r)
 	l.mu.Unlock()
@@ -136,10 +141,7 @@ func (l *ledger) readerWith(e *Env, s setup, uri string, confirm bool, opts ...b
 	}
 	s.onEvent = func(_ *client, ev sessionevents.SessionEvent) {
 		if _, lost := ev.(sessionevents.ConnectionLost); lost {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			r.epoch++
-			clear(r.last)
+			l.lost(r)
 		}
 	}
 	r.c = e.clientWith(s)
@@ -162,6 +164,7 @@ func (l *ledger) delivered(r *ledgerReader, m *received) {
 	if epoch, ok := r.confirmed[payload]; ok && epoch == r.epoch {
 		l.problem("%s was confirmed and came again on the same connection", payload)
 	}
+	r.came[payload] = r.epoch
 	r.seen[payload]++
 	if r.seen[payload] > 1 {
 		return
@@ -175,9 +178,11 @@ func (l *ledger) delivered(r *ledgerReader, m *received) {
 // ordered tells whether order can be expected: with several consumers it is lost when
 // one of them is, since its messages go to the others.
 func (l *ledger) ordered() bool {
-	return len(l.readers) == 1 || !slices.ContainsFunc(l.readers, func(r *ledgerReader) bool { return r.epoch > 0 })
+	return len(l.readers) == 1 || !l.disturbed
 }
 
+// confirm confirms a message. What came on an earlier connection may be on its way to
+// somebody already.
 func (l *ledger) confirm(r *ledgerReader, m *received) {
 	l.mu.Lock()
 	epoch := r.epoch
@@ -187,7 +192,26 @@ func (l *ledger) confirm(r *ledgerReader, m *received) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r.confirmed[m.payload()] = epoch
+	if r.came[m.payload()] == epoch {
+		r.confirmed[m.payload()] = epoch
+	}
+}
+
+// disturb notes that something is about to happen to a reader.
+func (l *ledger) disturb() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.disturbed = true
+}
+
+// lost notes that a consumer's connection ended: what it confirmed at last may come
+// again.
+func (l *ledger) lost(r *ledgerReader) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r.epoch++
+	clear(r.last)
+	l.disturbed = true
 }
 
 // settleTick is how often the whole ledger is looked through.

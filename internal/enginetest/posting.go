@@ -295,7 +295,7 @@ func closeAnswersPosts(e *Env) {
 // ackTakesTime: nothing but the end of connection, queue or session answers a post in
 // the broker's place.
 func ackTakesTime(e *Env) {
-	uri := e.queue(forgetful)
+	uri := e.queue(memoryPriority)
 	w := e.writer(uri)
 	acks := e.proxy.drop(down, wire.EventAck)
 	w.post(uri, "x")
