@@ -102,22 +102,22 @@ func (n nativeCallbacks) OnAcks(acks []cbridge.Ack) {
 	s.deliverAcks(batch)
 }
 
-// OnResult implements cbridge.Handler.
+// OnResult implements cbridge.Handler. Those who wait were answered when the session
+// was left to itself; that takes note of the result all the same.
 func (n nativeCallbacks) OnResult(operation uint64, code int32, text string) {
-	if !n.enter() {
-		return
-	}
-	defer n.leave()
 	n.s.finish(operation, engine.Status{Code: engine.Code(code), Text: text})
 }
 
 // OnSessionEvent implements cbridge.Handler.
 func (n nativeCallbacks) OnSessionEvent(typ, code int32, number uint64, text string) {
+	s := n.s
 	if !n.enter() {
+		if sessionevents.Type(typ) == sessionevents.TypeConnectionLost {
+			s.follow(false)
+		}
 		return
 	}
 	defer n.leave()
-	s := n.s
 	st := engine.Status{Code: engine.Code(code), Text: text}
 	s.mu.Lock()
 	q := s.queues[number]
@@ -125,12 +125,14 @@ func (n nativeCallbacks) OnSessionEvent(typ, code int32, number uint64, text str
 	event := sessionevents.Type(typ)
 	switch event {
 	case sessionevents.TypeConnected:
-		s.connected()
+		s.firstConnected()
 	case sessionevents.TypeConnectionTimeout:
 		s.failed.give()
 		return
 	case sessionevents.TypeDisconnected:
 		return // Stop reports it, as the last thing
+	case sessionevents.TypeConnectionLost:
+		s.connectionLost()
 	case sessionevents.TypeReconnected:
 		s.reconnected()
 	case sessionevents.TypeStateRestored:
@@ -168,7 +170,7 @@ func (n nativeCallbacks) OnSessionEvent(typ, code int32, number uint64, text str
 	case sessionevents.TypeConnected:
 		s.up.give()
 	case sessionevents.TypeConnectionLost:
-		s.connectionLost()
+		s.reconcile(s.openQueues()...)
 	case sessionevents.TypeHostUnhealthy:
 		s.reconcileOthers()
 	case sessionevents.TypeQueueReopenResult:
@@ -178,28 +180,34 @@ func (n nativeCallbacks) OnSessionEvent(typ, code int32, number uint64, text str
 	}
 }
 
-func (s *nativeSession) connected() {
+func (s *nativeSession) firstConnected() {
 	s.stats.connects.Add(1)
-	s.setState(nativeUp)
+	s.follow(true)
 	s.out.restored()
 }
 
-// setState follows the connection. A session that is stopping stays so.
-func (s *nativeSession) setState(state nativeState) {
+// follow follows the connection. A session that is stopping stays so.
+func (s *nativeSession) follow(connected bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state != nativeStopping {
-		s.state = state
+	s.connected = connected
+	if !connected {
+		s.noAnswers()
+	}
+	switch {
+	case s.state == nativeStopping:
+	case connected:
+		s.state = nativeUp
+	default:
+		s.state = nativeDown
 	}
 }
 
 func (s *nativeSession) connectionLost() {
 	s.log.Warn("lost the connection to the broker", "broker", s.cfg.BrokerURI)
-	s.setState(nativeDown)
+	s.follow(false)
 	s.out.connectionLost()
-	queues := s.openQueues()
-	s.out.changeGates(queues, func(q *nativeQueue) { q.open = false })
-	s.reconcile(queues...)
+	s.out.changeGates(s.openQueues(), func(q *nativeQueue) { q.open = false })
 }
 
 func (s *nativeSession) openQueues() []*nativeQueue {
@@ -217,7 +225,7 @@ func (s *nativeSession) openQueues() []*nativeQueue {
 func (s *nativeSession) reconnected() {
 	s.log.Info("connected to the broker again", "broker", s.cfg.BrokerURI)
 	s.stats.connects.Add(1)
-	s.setState(nativeUp)
+	s.follow(true)
 	s.out.reconnected()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -62,7 +62,7 @@ func (s *nativeSession) OpenQueue(req engine.OpenRequest, done func(engine.Queue
 	q.handles = handles
 	s.queues[q.number] = q // messages may come before the result
 	s.mu.Unlock()
-	id := s.begin(func(st engine.Status) {
+	id := s.begin(q, func(st engine.Status) {
 		if !st.OK() {
 			q.drop()
 			fail(st)
@@ -220,7 +220,7 @@ const configureAgain = 50 * time.Millisecond
 // time.
 func (c *nativeConfigure) send() {
 	s := c.q.s
-	id := s.begin(func(st engine.Status) {
+	id := s.begin(c.q, func(st engine.Status) {
 		left := time.Until(c.deadline)
 		switch {
 		case st.Code != engine.ConfigureAlreadyInProgress:
@@ -276,7 +276,7 @@ func (q *nativeQueue) Close(timeout time.Duration, done func(engine.Status)) {
 	}
 	var once sync.Once
 	var timer *time.Timer
-	id := s.begin(func(st engine.Status) {
+	id := s.begin(q, func(st engine.Status) {
 		q.drop()
 		done(st)
 	})

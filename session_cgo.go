@@ -5,12 +5,9 @@ package bmq
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"maps"
 	"net"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,7 +15,6 @@ import (
 
 	"github.com/bmq-go/bmq/cbridge"
 	"github.com/bmq-go/bmq/internal/engine"
-	"github.com/bmq-go/bmq/sessionevents"
 )
 
 // nativeSession implements engine.Engine over libbmq.
@@ -40,12 +36,13 @@ type nativeSession struct {
 
 	mu         sync.Mutex
 	state      nativeState
+	connected  bool
 	calls      sync.WaitGroup // calls into C that need the session
 	lastNumber uint64         // of queues, operations and subscriptions
 	queues     map[uint64]*nativeQueue
-	closed     []*nativeQueue                 // while the session was stopping
-	operations map[uint64]func(engine.Status) // that libbmq has not answered; nil: nobody waits
-	answered   chan struct{}                  // closed when there are none; made by who waits
+	closed     []*nativeQueue              // while the session was stopping
+	operations map[uint64]*nativeOperation // that libbmq has not answered
+	answered   chan struct{}               // closed when there are none; made by who waits
 	health     nativeHealth
 	lastErr    error // why an attempt to connect failed, where that is known here
 
@@ -89,10 +86,6 @@ type nativeCounters struct {
 	connects, bytesIn, eventsIn, received, acks, nacks atomic.Uint64
 }
 
-// stopMargin is how long after the disconnect timeout libbmq may take to stop before
-// it is left to itself.
-const stopMargin = 5 * time.Second
-
 // newNativeSession makes a session that is not started.
 func newNativeSession(cfg engine.Config) (*nativeSession, error) {
 	if err := checkNativeConfig(&cfg); err != nil {
@@ -102,7 +95,7 @@ func newNativeSession(cfg engine.Config) (*nativeSession, error) {
 	s := &nativeSession{
 		cfg: cfg, handler: cfg.Handler, log: cfg.Logger, health: nativeHealth{healthy: cfg.HostHealthy},
 		up: signal{ch: make(chan struct{})}, failed: signal{ch: make(chan struct{})},
-		queues: make(map[uint64]*nativeQueue), operations: make(map[uint64]func(engine.Status)),
+		queues: make(map[uint64]*nativeQueue), operations: make(map[uint64]*nativeOperation),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.out.init(s)
@@ -242,116 +235,6 @@ func nativeFailure(err error) engine.Status {
 	return st
 }
 
-// Stop implements engine.Engine.
-func (s *nativeSession) Stop(ctx context.Context) {
-	s.end(ctx)
-	s.delivering.Lock()
-	defer s.delivering.Unlock()
-	s.detached = true
-	if s.up.given() {
-		s.handler.OnSessionEvent(engine.SessionEvent{Type: int(sessionevents.TypeDisconnected)})
-	}
-}
-
-// end takes the session down. If that takes longer than ctx or the disconnect timeout
-// allow, it goes on in the background, and nothing of it gets to the Handler.
-func (s *nativeSession) end(ctx context.Context) {
-	s.mu.Lock()
-	s.state = nativeStopping
-	s.mu.Unlock()
-	s.cancel()
-	s.out.close()
-	if s.c == nil {
-		return
-	}
-	s.endOperations()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		s.calls.Wait()
-		s.awaitOperations()
-		s.destroy()
-	}()
-	timeout := time.NewTimer(s.cfg.DisconnectTimeout + s.answerTime() + stopMargin)
-	defer timeout.Stop()
-	select {
-	case <-ended:
-	case <-ctx.Done():
-		s.detach(fmt.Sprintf("stopping: did not wait for libbmq: %v", ctx.Err()))
-	case <-timeout.C:
-		s.detach("stopping: libbmq did not stop in time")
-	}
-	s.out.failAll()
-}
-
-// endOperations answers those who wait for operations. libbmq goes on with them.
-func (s *nativeSession) endOperations() {
-	s.mu.Lock()
-	var waiting []func(engine.Status)
-	for id, done := range s.operations {
-		if done != nil {
-			waiting = append(waiting, done)
-			s.operations[id] = nil
-		}
-	}
-	s.mu.Unlock()
-	for _, done := range waiting {
-		done(engine.Status{Code: engine.NotConnected, Text: "the session was stopped"})
-	}
-}
-
-// maxAnswerTime bounds answerTime.
-const maxAnswerTime = 5 * time.Second
-
-// answerTime is how long Stop waits for operations that are under way. libbmq does not
-// expect an answer of the broker between being told to stop and stopping: it may end
-// the process.
-func (s *nativeSession) answerTime() time.Duration {
-	return min(s.cfg.DisconnectTimeout/4, maxAnswerTime)
-}
-
-func (s *nativeSession) awaitOperations() {
-	s.mu.Lock()
-	if len(s.operations) == 0 {
-		s.mu.Unlock()
-		return
-	}
-	answered := make(chan struct{})
-	s.answered = answered
-	s.mu.Unlock()
-	timeout := time.NewTimer(s.answerTime())
-	defer timeout.Stop()
-	select {
-	case <-answered:
-	case <-timeout.C:
-	}
-}
-
-// destroy takes down the C side, and returns when nothing of it is left.
-func (s *nativeSession) destroy() {
-	if err := s.c.Stop(); err != nil {
-		s.log.Error("libbmq could not stop", "error", err)
-	}
-	s.mu.Lock()
-	queues := append(s.closed, slices.Collect(maps.Values(s.queues))...)
-	s.queues, s.closed = nil, nil
-	s.mu.Unlock()
-	for _, q := range queues {
-		q.c.Free()
-	}
-	if err := s.c.Destroy(); err != nil {
-		s.log.Error("libbmq could not end a session", "error", err)
-	}
-}
-
-// detach leaves libbmq to itself. It returns when no callback is in the Handler.
-func (s *nativeSession) detach(why string) {
-	s.log.Warn(why + "; it goes on in the background")
-	s.delivering.Lock()
-	defer s.delivering.Unlock()
-	s.detached = true
-}
-
 // enter allows a call into C that needs the session, until leave is called.
 func (s *nativeSession) enter() bool {
 	s.mu.Lock()
@@ -364,31 +247,6 @@ func (s *nativeSession) enter() bool {
 }
 
 func (s *nativeSession) leave() { s.calls.Done() }
-
-// begin registers an operation, which end is called for when its result comes, and
-// returns its id.
-func (s *nativeSession) begin(end func(engine.Status)) uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.lastNumber++
-	s.operations[s.lastNumber] = end
-	return s.lastNumber
-}
-
-// finish ends an operation. A result that nobody waits for is ignored.
-func (s *nativeSession) finish(id uint64, st engine.Status) {
-	s.mu.Lock()
-	end := s.operations[id]
-	delete(s.operations, id)
-	if len(s.operations) == 0 && s.answered != nil {
-		close(s.answered)
-		s.answered = nil
-	}
-	s.mu.Unlock()
-	if end != nil {
-		end(st)
-	}
-}
 
 // PostBatch implements engine.Engine.
 func (s *nativeSession) PostBatch(ctx context.Context, posts []engine.QueuedPut) (int, engine.Status) {

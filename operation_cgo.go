@@ -1,0 +1,144 @@
+//go:build cgo && (libbmq || bmqfake)
+
+package bmq
+
+import (
+	"time"
+
+	"github.com/bmq-go/bmq/cbridge"
+	"github.com/bmq-go/bmq/internal/engine"
+)
+
+// nativeOperation is an operation of a queue that libbmq was asked for.
+type nativeOperation struct {
+	q   *nativeQueue
+	end func(engine.Status) // nil: nobody waits any more
+}
+
+// begin registers an operation, which end is called for when its result comes, and
+// returns its id.
+func (s *nativeSession) begin(q *nativeQueue, end func(engine.Status)) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lastNumber++
+	s.operations[s.lastNumber] = &nativeOperation{q, end}
+	return s.lastNumber
+}
+
+// finish ends an operation. A result that nobody waits for is ignored.
+func (s *nativeSession) finish(id uint64, st engine.Status) {
+	s.mu.Lock()
+	o := s.operations[id]
+	delete(s.operations, id)
+	if len(s.operations) == 0 {
+		s.noAnswers()
+	}
+	s.mu.Unlock()
+	if o != nil && o.end != nil {
+		o.end(st)
+	}
+}
+
+// noAnswers ends awaitOperations: there is nothing to wait for. It is called with the
+// lock held.
+func (s *nativeSession) noAnswers() {
+	if s.answered != nil {
+		close(s.answered)
+		s.answered = nil
+	}
+}
+
+// endOperations answers those who wait for operations. libbmq goes on with them.
+func (s *nativeSession) endOperations() {
+	s.mu.Lock()
+	var waiting []func(engine.Status)
+	for _, o := range s.operations {
+		if o.end != nil {
+			waiting = append(waiting, o.end)
+			o.end = nil
+		}
+	}
+	s.mu.Unlock()
+	for _, end := range waiting {
+		end(engine.Status{Code: engine.NotConnected, Text: "the session was stopped"})
+	}
+}
+
+// maxAnswerTime bounds answerTime.
+const maxAnswerTime = 10 * time.Second
+
+// answerTime is how long Stop waits for operations that are under way. libbmq does not
+// expect an answer of the broker between being told to stop and stopping: it may end
+// the process.
+func (s *nativeSession) answerTime() time.Duration {
+	return min(s.cfg.DisconnectTimeout/2, maxAnswerTime)
+}
+
+// awaitOperations waits until libbmq has answered all operations. While there is no
+// connection there is nothing to wait for.
+func (s *nativeSession) awaitOperations() {
+	s.mu.Lock()
+	if len(s.operations) == 0 || !s.connected {
+		s.mu.Unlock()
+		return
+	}
+	answered := make(chan struct{})
+	s.answered = answered
+	s.mu.Unlock()
+	timeout := time.NewTimer(s.answerTime())
+	defer timeout.Stop()
+	select {
+	case <-answered:
+	case <-timeout.C:
+	}
+}
+
+// turnTime bounds awaitTurn.
+const turnTime = time.Second
+
+// awaitTurn waits until libbmq has begun with everything it was asked for. It does so
+// on a thread of its own, which must not be at that when it is told to stop: it may
+// end the process. What it answers at once in its turn is a second request to open a
+// queue that it has.
+func (s *nativeSession) awaitTurn() {
+	q := s.anyQueue()
+	if q == nil {
+		return
+	}
+	again, err := s.c.NewQueue(q.number)
+	if err != nil {
+		return
+	}
+	defer again.Free()
+	turn := make(chan struct{})
+	id := s.begin(q, func(engine.Status) { close(turn) })
+	err = again.Open(&cbridge.OpenRequest{
+		Operation: id, URI: q.req.URI.String(), Read: q.req.Read, Write: q.req.Write, Timeout: turnTime,
+	})
+	if err != nil {
+		s.finish(id, nativeFailure(err))
+		return
+	}
+	timeout := time.NewTimer(turnTime)
+	defer timeout.Stop()
+	select {
+	case <-turn:
+	case <-timeout.C:
+	}
+}
+
+// anyQueue returns a queue that libbmq has, or will have in its turn, nil if there is
+// none.
+func (s *nativeSession) anyQueue() *nativeQueue {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.operations {
+		return o.q
+	}
+	for _, q := range s.queues {
+		if q.opened {
+			return q
+		}
+	}
+	return nil
+}
