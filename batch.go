@@ -103,5 +103,5 @@ func (s *Session) PostBatch(ctx context.Context, b *Batch) (int, error) {
 	}
 	uri = b.queues[n].uri
 	b.drop(n)
-	return n, postError(ctx, uri, st)
+	return n, c.postError(ctx, uri, st)
 }

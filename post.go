@@ -85,7 +85,7 @@ func (c *core) post(ctx context.Context, uri string, message []byte, o *PostOpti
 	if err := ctx.Err(); err != nil {
 		return contextError(opPost, uri, err)
 	}
-	return postError(ctx, uri, q.engine.Post(ctx, put))
+	return c.postError(ctx, uri, q.engine.Post(ctx, put))
 }
 
 // prepare makes what the engine takes of a message. Its properties are put into
@@ -129,9 +129,12 @@ func (c *core) writable(uri string, message []byte) (*queue, error) {
 }
 
 // postError makes the error of a post that the engine did not take.
-func postError(ctx context.Context, uri string, st engine.Status) error {
-	if st.Code == engine.Canceled && ctx.Err() != nil {
+func (c *core) postError(ctx context.Context, uri string, st engine.Status) error {
+	switch {
+	case st.Code == engine.Canceled && ctx.Err() != nil:
 		return contextError(opPost, uri, ctx.Err())
+	case st.Packing && st.Code == engine.PackQueueInvalid && c.stopped.Load():
+		return errStopped(opPost, uri) // it waited for room
 	}
 	return statusError(opPost, uri, st)
 }
