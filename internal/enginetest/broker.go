@@ -36,6 +36,9 @@ type BrokerConfig struct {
 	MissedHeartbeats int
 	// Users may log in, by name and password; then nobody may stay anonymous.
 	Users map[string]string
+	// Old hides what brokers did not know in the beginning: properties of the new style
+	// and subscriptions.
+	Old bool
 }
 
 // brokerKind is a broker that the suite can run against.
@@ -58,6 +61,8 @@ func (k brokerKind) unfit(n Needs, engine bmq.EngineKind) string {
 	switch {
 	case n&BrokerProcess != 0 && !k.process:
 		return "the broker is no process of its own that could be frozen"
+	case n&OldBroker != 0 && k.process:
+		return "the official broker announces all that it can do, whatever its configuration says"
 	case n&Portable != 0 && engine != bmq.EnginePortable:
 		return "only the portable engine has this"
 	}

@@ -36,6 +36,9 @@ func embeddedOptions(c BrokerConfig) []bmqtest.Option {
 	if c.Heartbeats > 0 {
 		opts = append(opts, bmqtest.WithHeartbeats(c.Heartbeats, c.MissedHeartbeats))
 	}
+	if c.Old {
+		opts = append(opts, bmqtest.WithoutPropertiesEx())
+	}
 	for name, password := range c.Users {
 		opts = append(opts, bmqtest.WithUser(name, password), bmqtest.WithoutAnonymous())
 	}

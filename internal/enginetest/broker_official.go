@@ -93,7 +93,7 @@ func (o *official) launch() error {
 	if err != nil {
 		return err
 	}
-	defer output.Close()
+	defer func() { _ = output.Close() }() // the process has its own
 	o.cmd = exec.Command(program, o.dirs.etc())
 	o.cmd.Dir, o.cmd.Env = o.dirs.root, append(os.Environ(), "BMQ_PREFIX="+o.dirs.root+"/")
 	o.cmd.Stdout, o.cmd.Stderr = output, output

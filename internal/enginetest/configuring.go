@@ -11,7 +11,8 @@ var configuring = chapter("configuring",
 	Behaviour{Name: "refused-options-change-nothing", Ref: "4/28 4/18", Run: refusedConfigure},
 	Behaviour{Name: "one-at-a-time", Ref: "5.5/one", Run: configureTwice},
 	Behaviour{Name: "a-late-answer-is-taken-back", Ref: "5.5/late", Run: lateConfigure},
-	Behaviour{Name: "a-paused-queue-gets-nothing-more", Ref: "4/76 5.5/barrier", Run: pausedBarrier},
+	Behaviour{Name: "a-paused-queue-gets-nothing-more", Ref: "4/76 5.5/barrier", Run: func(e *Env) { e.pausedBarrier(1) }},
+	Behaviour{Name: "nor-with-several-goroutines", Ref: "5.5/barrier 1.15/threads", Run: func(e *Env) { e.pausedBarrier(4) }},
 )
 
 var defaults = bmq.QueueOptions{
@@ -111,11 +112,15 @@ func lateConfigure(e *Env) {
 
 // pausedBarrier: what was delivered before is handled when ConfigureQueue returns, and
 // nothing comes after it.
-func pausedBarrier(e *Env) {
+func (e *Env) pausedBarrier(goroutines int) {
+	e.t.Helper()
 	const n = 20
 	uri := e.queue(memoryPriority)
 	gate := make(chan struct{})
-	c := e.clientWith(setup{onMessage: func(*client, *received) { <-gate }})
+	c := e.clientWith(setup{
+		options:   []bmq.Option{bmq.WithNumProcessingThreads(goroutines)},
+		onMessage: func(*client, *received) { <-gate },
+	})
 	c.open(uri, bmq.WithRead())
 	w := e.writer(uri)
 	w.deliver(uri, numbered("m", n)...)

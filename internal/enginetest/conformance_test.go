@@ -41,8 +41,10 @@ func report() {
 		fmt.Fprintln(os.Stderr, err)
 		return
 	}
-	defer f.Close()
 	matrix.Write(f)
+	if err := f.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
 }
 
 func TestConformance(t *testing.T) { matrix = enginetest.Run(t) }

@@ -85,7 +85,7 @@ func everyOption(e *Env) {
 		bmq.WithProcessName("every-option"), bmq.WithUserAgentPrefix("suite/1"),
 		bmq.WithChannelWriteTimeout(time.Second), bmq.WithMaxPendingBytes(1<<20), bmq.WithMaxInboundBytes(1<<20))
 	e.NoError(err)
-	defer s.Stop(e.soon())
+	defer e.stop(s)
 	uri := e.queue(memoryPriority)
 	e.NoError(s.OpenQueue(e.soon(), uri, bmq.WithRead(), bmq.WithWrite(),
 		bmq.WithQueueOptions(bmq.QueueOptions{SuspendsOnBadHostHealth: bmq.Some(true)})))
@@ -106,7 +106,7 @@ func defaultOptions(e *Env) {
 	s, err := bmq.NewSessionWithOptions(e.soon(), func(sessionevents.SessionEvent) {}, nil, e.proxy.uri(), bmq.SessionOptions{},
 		bmq.WithEngine(e.engine), bmq.WithLogger(quiet))
 	e.NoError(err)
-	defer s.Stop(e.soon())
+	defer e.stop(s)
 	uri := e.queue(memoryPriority)
 	e.ErrorIs(s.OpenQueue(e.soon(), uri, bmq.WithRead()), bmq.ErrNoOnMessage)
 	e.NoError(s.OpenQueue(e.soon(), uri, bmq.WithWrite()))

@@ -31,9 +31,9 @@ func oneByOne(e *Env) {
 	most := 0
 	e.proxy.rewrite(down, wire.EventPush, func(frame []byte) []byte {
 		ev, _ := wire.ParseEvent(frame)
-		r := wire.NewPushReader(ev.Body)
-		n := 0
-		for m := (wire.PushMessage{}); r.Next(&m); n++ {
+		r, m, n := wire.NewPushReader(ev.Body), wire.PushMessage{}, 0
+		for r.Next(&m) {
+			n++
 		}
 		most = max(most, n)
 		return frame

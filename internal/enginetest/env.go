@@ -153,6 +153,12 @@ func (e *Env) start(ctx context.Context, onEvent bmq.OnSessionEvent, opts ...bmq
 	return bmq.NewSession(ctx, onEvent, append(e.options(), opts...)...)
 }
 
+// stop ends such a session.
+func (e *Env) stop(s *bmq.Session) {
+	e.t.Helper()
+	e.NoError(s.Stop(e.soon()))
+}
+
 func (e *Env) options() []bmq.Option {
 	return []bmq.Option{bmq.WithEngine(e.engine), bmq.WithBroker(e.proxy.uri()), bmq.WithLogger(quiet)}
 }

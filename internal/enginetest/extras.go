@@ -3,6 +3,7 @@ package enginetest
 import (
 	"context"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,7 @@ var extras = chapter("extras",
 	Behaviour{Name: "a-dialer-makes-the-connections", Needs: Portable, Run: dialerUsed},
 	Behaviour{Name: "uris-are-taken-apart-and-put-together", Run: urisParse},
 	Behaviour{Name: "guids-are-read-and-written", Run: guidsParse},
+	Behaviour{Name: "an-old-broker-is-spoken-to", Needs: OldBroker, Broker: &BrokerConfig{Old: true}, Run: oldBroker},
 	Behaviour{Name: "sessions-do-not-mind-each-other", Ref: "4/63", Run: manySessions},
 )
 
@@ -143,6 +145,35 @@ func guidsParse(e *Env) {
 		_, err := bmq.ParseMessageGUID(bad)
 		e.Error(err, bad)
 	}
+}
+
+// oldBroker: properties go in the old style, consumers are configured in the old way.
+func oldBroker(e *Env) {
+	uri, fan := e.queue(memoryPriority), e.queue(memoryFanout)
+	c := e.client()
+	c.open(uri, bmq.WithRead(), bmq.WithWrite())
+	large := strings.Repeat("compress me ", 600)
+	p := bmq.PropertyValueDict{"text": "t", "number": int64(1)}
+	for _, a := range []bmq.CompressionAlgorithmType{bmq.CompressionNone, bmq.CompressionZLIB} {
+		_, err := c.PostAndWait(e.soon(), uri, []byte(large), bmq.WithProperties(p), bmq.WithCompression(a))
+		e.NoError(err)
+	}
+	for _, m := range c.awaitPayloads(large, large) {
+		e.Equal(p, m.Properties())
+		e.NoError(m.Confirm())
+	}
+	c.configure(uri, bmq.Paused())
+	c.deliver(uri, "late")
+	e.reader(uri).awaitPayloads("late")
+
+	c.open(fan, bmq.WithWrite())
+	c.open(app(fan, "foo"), bmq.WithRead())
+	c.open(app(fan, "bar"), bmq.WithRead())
+	c.deliver(fan, "x")
+	uris := []string{c.awaitMessages(4)[2].QueueURI, c.messages()[3].QueueURI}
+	e.ElementsMatch([]string{app(fan, "foo"), app(fan, "bar")}, uris)
+	c.reconnect()
+	c.closeQueue(app(fan, "foo"))
 }
 
 func manySessions(e *Env) {

@@ -99,8 +99,6 @@ var handlerKinds = []struct {
 	}},
 }
 
-func (e *Env) handlerClient(s setup) *client { return e.clientWith(s) }
-
 func handlerPairs() (list []Behaviour) {
 	for _, call := range handlerCalls {
 		for _, kind := range handlerKinds {

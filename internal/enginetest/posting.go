@@ -103,13 +103,14 @@ func postWithoutAck(e *Env) {
 	e.Len(w.answers(), 1)
 }
 
-// owned makes a callback that owns something, which is gone when the callback is.
-func owned(note func()) (bmq.OnAck, weak.Pointer[[64]int]) {
+// postOwned posts with a callback that owns something, which is gone when the callback
+// is.
+func (c *client) postOwned(uri, payload string, note func()) (weak.Pointer[[64]int], error) {
 	thing := new([64]int)
-	return func(*bmq.Ack) {
+	return weak.Make(thing), c.Post(c.e.soon(), uri, []byte(payload), bmq.WithOnAck(func(*bmq.Ack) {
 		thing[0]++
 		note()
-	}, weak.Make(thing)
+	}))
 }
 
 func callbackReleased(e *Env) {
@@ -117,9 +118,8 @@ func callbackReleased(e *Env) {
 	w := e.writer(uri)
 	w.proxy.stall(up)
 	called := make(chan struct{})
-	fn, thing := owned(func() { close(called) })
-	e.NoError(w.Post(e.soon(), uri, []byte("x"), bmq.WithOnAck(fn)))
-	fn = nil
+	thing, err := w.postOwned(uri, "x", func() { close(called) })
+	e.NoError(err)
 	runtime.GC()
 	runtime.GC()
 	e.NotNil(thing.Value(), "the post holds on to it")
@@ -140,9 +140,8 @@ func callbackOfFailedPost(e *Env) {
 	uri := e.queue(memoryPriority)
 	w := e.writer(uri)
 	for _, post := range []struct{ uri, payload string }{{uri, ""}, {e.queue(memoryPriority), "x"}} {
-		fn, thing := owned(func() { e.t.Error("a failed post is acked") })
-		e.Error(w.Post(e.soon(), post.uri, []byte(post.payload), bmq.WithOnAck(fn)))
-		fn = nil
+		thing, err := w.postOwned(post.uri, post.payload, func() { e.t.Error("a failed post is acked") })
+		e.Error(err)
 		e.collected("the callback is gone", func() bool { return thing.Value() == nil })
 	}
 }

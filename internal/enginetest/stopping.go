@@ -16,6 +16,7 @@ var stopping = chapter("stopping",
 	Behaviour{Name: "posts-without-an-answer-are-answered-before-the-end", Ref: "4/37 5.4/posts", Run: stopAnswersPosts},
 	Behaviour{Name: "while-the-connection-is-down-posts-are-answered-too", Ref: "5.4/posts", Run: stopDown},
 	Behaviour{Name: "operations-end-with-the-session", Ref: "5.4/requests", Run: stopEndsOperations},
+	Behaviour{Name: "a-post-that-waits-for-room-ends-with-the-session", Ref: "5.4/requests", Run: stopEndsPost},
 	Behaviour{Name: "a-running-handler-is-waited-for-and-refused", Ref: "4/58", Run: stopWaitsForHandler},
 	Behaviour{Name: "a-stuck-handler-holds-nobody-up-for-ever", Ref: "0.4/contexts", Run: stopStuckHandler},
 	Behaviour{Name: "several-may-stop", Run: stopTogether},
@@ -65,6 +66,7 @@ func stopEndsOperations(e *Env) {
 		"open":          func() error { return c.OpenQueue(e.soon(), e.queue(memoryPriority), bmq.WithRead()) },
 		"configure":     func() error { return c.ConfigureQueue(e.soon(), uri, limit(3)) },
 		"post and wait": func() error { _, err := c.PostAndWait(e.soon(), uri, []byte("x")); return err },
+		"close":         func() error { return c.CloseQueue(e.soon(), closing) },
 		"health":        func() error { return c.Health(e.soon()) },
 	}
 	results := make(map[string]chan error)
@@ -73,8 +75,6 @@ func stopEndsOperations(e *Env) {
 		results[name] = result
 		go func() { result <- do() }()
 	}
-	closed := make(chan error, 1)
-	go func() { closed <- c.CloseQueue(e.soon(), closing) }()
 	e.eventually("the requests are under way", func() bool { return sent.count() >= 3 })
 	e.eventually("the post is under way", func() bool { return c.Stats().PendingMessages == 1 })
 	stopped := make(chan error, 1)
@@ -91,10 +91,22 @@ func stopEndsOperations(e *Env) {
 			e.FailNow("it does not end", name)
 		}
 	}
-	<-closed // what was to be closed is closed, however it is told
 	e.proxy.resume()
 	e.NoError(<-stopped)
 	c.ended.Store(true)
+}
+
+func stopEndsPost(e *Env) {
+	uri := e.queue(memoryPriority)
+	c := e.client(bmq.WithMaxPendingBytes(1), bmq.WithChannelWriteTimeout(wholePatience))
+	c.open(uri, bmq.WithWrite())
+	e.proxy.drop(down, wire.EventAck)
+	c.post(uri, "first")
+	posted := make(chan error, 1)
+	go func() { posted <- c.Post(e.soon(), uri, []byte("waits")) }()
+	e.ErrorIs(c.Post(e.within(brief), uri, []byte("waits as well")), context.DeadlineExceeded)
+	c.stop()
+	e.ErrorIs(<-posted, bmq.ErrSessionStopped)
 }
 
 // stopWaitsForHandler: the handler sees that the session is being stopped, and Stop

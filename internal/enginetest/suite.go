@@ -48,6 +48,8 @@ const (
 	OwnBroker Needs = 1 << iota
 	// BrokerProcess says that the broker has to be a process that can be frozen.
 	BrokerProcess
+	// OldBroker says that the broker has to hide what it can do.
+	OldBroker
 	// Portable says that the behaviour is one of the portable engine.
 	Portable
 )
