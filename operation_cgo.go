@@ -3,6 +3,7 @@
 package bmq
 
 import (
+	"context"
 	"time"
 
 	"github.com/bmq-go/bmq/cbridge"
@@ -74,23 +75,50 @@ func (s *nativeSession) answerTime() time.Duration {
 	return min(s.cfg.DisconnectTimeout/2, maxAnswerTime)
 }
 
-// awaitOperations waits until libbmq has answered all operations. While there is no
-// connection there is nothing to wait for.
-func (s *nativeSession) awaitOperations() {
-	s.mu.Lock()
-	if len(s.operations) == 0 || !s.connected {
-		s.mu.Unlock()
+// awaitOperations waits until libbmq has answered all operations, as long as ctx and
+// answerTime allow; then it cuts the connection. While there is none there is nothing
+// to wait for.
+func (s *nativeSession) awaitOperations(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, s.answerTime())
+	defer cancel()
+	select {
+	case <-s.allAnswered():
 		return
+	case <-ctx.Done():
 	}
-	answered := make(chan struct{})
-	s.answered = answered
-	s.mu.Unlock()
-	timeout := time.NewTimer(s.answerTime())
+	s.cut()
+	timeout := time.NewTimer(turnTime)
 	defer timeout.Stop()
 	select {
-	case <-answered:
+	case <-s.allAnswered():
 	case <-timeout.C:
 	}
+}
+
+// allAnswered returns a channel that is closed when there is nothing to wait for.
+func (s *nativeSession) allAnswered() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	answered := make(chan struct{})
+	if len(s.operations) == 0 || !s.connected {
+		close(answered)
+	} else {
+		s.answered = answered
+	}
+	return answered
+}
+
+// cutURI is of a queue that no broker has.
+const cutURI = "bmq://bmq.no.such.domain/no-such-queue"
+
+// cut has libbmq give the connection up. It has no function for that, but does it when
+// the broker lets the opening of a queue time out, as one that does not answer will.
+func (s *nativeSession) cut() {
+	s.mu.Lock()
+	s.lastNumber++
+	number := s.lastNumber
+	s.mu.Unlock()
+	s.ask(&nativeQueue{number: number}, cutURI, time.Millisecond)
 }
 
 // turnTime bounds awaitTurn.
@@ -101,29 +129,28 @@ const turnTime = time.Second
 // end the process. What it answers at once in its turn is a second request to open a
 // queue that it has.
 func (s *nativeSession) awaitTurn() {
-	q := s.anyQueue()
-	if q == nil {
-		return
+	if q := s.anyQueue(); q != nil {
+		s.ask(q, q.req.URI.String(), turnTime)
 	}
-	again, err := s.c.NewQueue(q.number)
+}
+
+// ask asks libbmq to open a queue that nobody wants, and waits for the result.
+func (s *nativeSession) ask(q *nativeQueue, uri string, timeout time.Duration) {
+	c, err := s.c.NewQueue(q.number)
 	if err != nil {
 		return
 	}
-	defer again.Free()
-	turn := make(chan struct{})
-	id := s.begin(q, func(engine.Status) { close(turn) })
-	err = again.Open(&cbridge.OpenRequest{
-		Operation: id, URI: q.req.URI.String(), Read: q.req.Read, Write: q.req.Write, Timeout: turnTime,
-	})
-	if err != nil {
+	defer c.Free()
+	result := make(chan struct{})
+	id := s.begin(q, func(engine.Status) { close(result) })
+	if err := c.Open(&cbridge.OpenRequest{Operation: id, URI: uri, Read: true, Timeout: timeout}); err != nil {
 		s.finish(id, nativeFailure(err))
-		return
 	}
-	timeout := time.NewTimer(turnTime)
-	defer timeout.Stop()
+	limit := time.NewTimer(turnTime)
+	defer limit.Stop()
 	select {
-	case <-turn:
-	case <-timeout.C:
+	case <-result:
+	case <-limit.C:
 	}
 }
 

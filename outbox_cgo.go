@@ -355,7 +355,9 @@ func (o *nativeOutbox) trying(full engine.Code, send func(first bool) error) eng
 			return st
 		}
 		o.mu.Lock()
-		o.choked = o.lows == lows
+		if o.choked = o.lows == lows; o.choked {
+			o.wakeWaiters() // there may be those who do not wait for that
+		}
 		for o.lows == lows && !o.ended {
 			o.wait()
 		}

@@ -45,7 +45,7 @@ func (s *nativeSession) end(ctx context.Context) {
 	go func() {
 		defer close(ended)
 		s.calls.Wait()
-		s.awaitOperations()
+		s.awaitOperations(ctx)
 		s.awaitTurn()
 		s.destroy()
 	}()
