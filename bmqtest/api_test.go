@@ -82,9 +82,12 @@ func (c *client) open(uri string) *ctrl.Status {
 }
 
 func (c *client) post(n byte) {
-	m := wire.PutHeader{Flags: wire.FlagAckRequested, GUID: wire.GUID{1, n}}
-	b := wire.AppendPutHeader(wire.AppendEventHeader(nil, wire.EventPut, 0), &m, 0, 1)
-	b = wire.AppendPadding(append(b, n), 1)
+	c.put(wire.PutHeader{Flags: wire.FlagAckRequested, GUID: wire.GUID{1, n}}, []byte{n})
+}
+
+func (c *client) put(h wire.PutHeader, data []byte) {
+	b := wire.AppendPutHeader(wire.AppendEventHeader(nil, wire.EventPut, 0), &h, 0, len(data))
+	b = wire.AppendPadding(append(b, data...), len(data))
 	wire.FinishEvent(b, 0)
 	_, err := c.conn.Write(b)
 	require.NoError(c.t, err)
@@ -245,4 +248,80 @@ func TestAnAddressThatIsTakenIsAnError(t *testing.T) {
 	b := bmqtest.Start(t)
 	_, err := bmqtest.New(bmqtest.WithListenAddress(b.URI()[len("tcp://"):]))
 	require.ErrorContains(t, err, "address already in use")
+}
+
+func TestMessagesCanBeTakenApart(t *testing.T) {
+	b := bmqtest.Start(t)
+	c := dial(t, b)
+	c.negotiated()
+	require.Nil(t, c.open(queue))
+	properties := wire.AppendProperties(nil, []wire.Property{
+		{Name: "b", Type: wire.PropertyBinary, Bin: []byte{1, 2}},
+		{Name: "n", Type: wire.PropertyInt32, Num: -7},
+		{Name: "s", Type: wire.PropertyString, Str: "text"},
+		{Name: "t", Type: wire.PropertyBool, Num: 1},
+	}, false)
+	c.put(wire.PutHeader{Flags: wire.FlagAckRequested | wire.FlagProperties, GUID: wire.GUID{1, 1}, Schema: 3}, append(properties, "payload"...))
+	require.Equal(t, wire.AckSuccess, c.ack())
+	large := bytes.Repeat([]byte("x"), 5000)
+	deflated, smaller := wire.Deflate(nil, large)
+	require.True(t, smaller)
+	c.put(wire.PutHeader{Flags: wire.FlagAckRequested, GUID: wire.GUID{1, 2}, Compression: wire.CompressionZlib}, deflated)
+	require.Equal(t, wire.AckSuccess, c.ack())
+
+	list := b.Messages(queue, "", 0, 10)
+	require.Len(t, list, 2)
+	require.Equal(t, []bmqtest.Pending{{App: "__default"}}, list[0].Pending)
+	got, payload, err := list[0].Decode()
+	require.NoError(t, err)
+	require.Equal(t, map[string]any{"b": []byte{1, 2}, "n": int64(-7), "s": "text", "t": true}, got)
+	require.Equal(t, "payload", string(payload))
+	got, payload, err = list[1].Decode()
+	require.NoError(t, err)
+	require.Empty(t, got)
+	require.Equal(t, large, payload)
+
+	messages, size, err := b.Purge(queue, "__default")
+	require.NoError(t, err)
+	require.EqualValues(t, 2, messages)
+	require.EqualValues(t, len(properties)+len("payload")+len(deflated), size)
+	_, _, err = b.Purge(queue, "other")
+	require.ErrorContains(t, err, `has no application "other"`)
+	_, _, err = b.Purge("bmq://nope/q", "")
+	require.ErrorContains(t, err, `there is no queue "bmq://nope/q"`)
+}
+
+func TestFaultsThatCanNotStrikeAreRefused(t *testing.T) {
+	b := bmqtest.Start(t)
+	for want, f := range map[string]bmqtest.Fault{
+		"On has to be one of connecting, negotiating": {Do: bmqtest.Cut},
+		"Do has to be one of [drop refuse]":           {On: bmqtest.Posting, Do: bmqtest.Corrupt},
+		"Event is for receiving and sending":          {On: bmqtest.Posting, Do: bmqtest.Drop, Event: bmqtest.EventPut},
+		"Request is for requesting":                   {On: bmqtest.Sending, Do: bmqtest.Drop, Request: bmqtest.OpenQueue},
+		"Queue is for requesting and posting":         {On: bmqtest.Sending, Do: bmqtest.Drop, Queue: queue},
+		"Client is not for connecting":                {On: bmqtest.Connecting, Do: bmqtest.Cut, Client: "app"},
+		"Wait is for delay, which needs it":           {On: bmqtest.Sending, Do: bmqtest.Delay},
+		"can't be negative":                           {On: bmqtest.Sending, Do: bmqtest.Drop, Times: -1},
+		"Bytes is for cut, truncate and corrupt":      {On: bmqtest.Requesting, Do: bmqtest.Cut, Bytes: 1},
+		"Status is for refuse":                        {On: bmqtest.Requesting, Do: bmqtest.Drop, Status: bmqtest.Status{Code: 1}},
+		"Ack is for refuse":                           {On: bmqtest.Posting, Do: bmqtest.Drop, Ack: bmqtest.NackUnknown},
+	} {
+		func() {
+			defer func() { require.ErrorContains(t, recover().(error), want) }()
+			b.Inject(f)
+		}()
+	}
+}
+
+func TestOneConnectionCanBeDropped(t *testing.T) {
+	b := bmqtest.Start(t)
+	c, other := dial(t, b), dial(t, b)
+	c.negotiated()
+	other.negotiated()
+	require.True(t, b.DropConnection(b.Connections()[0].ID))
+	_, err := c.next()
+	require.Error(t, err)
+	require.Len(t, b.Connections(), 1)
+	require.False(t, b.DropConnection(99))
+	require.Equal(t, 1, b.DropConnections(""))
 }

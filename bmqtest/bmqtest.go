@@ -14,10 +14,7 @@ package bmqtest
 
 import (
 	"context"
-	"errors"
 	"net"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/bmq-go/bmq/internal/broker"
@@ -34,12 +31,7 @@ type TB interface {
 // Broker is a running broker. Its methods may be called from any goroutine.
 type Broker struct {
 	core    *broker.Broker
-	listen  string
 	network *broker.MemoryNetwork // nil: TCP
-
-	mu      sync.Mutex // of starting and stopping
-	address string     // where it listens, kept for a restart
-	running bool
 }
 
 // stopTimeout is how long Start's cleanup waits for clients to read what they were
@@ -81,38 +73,17 @@ func New(opts ...Option) (*Broker, error) {
 			logger.Warn(w)
 		}
 	}
-	b := &Broker{core: core, listen: o.listen}
+	b := &Broker{core: core}
 	if o.memory {
 		b.network = &broker.MemoryNetwork{}
+		err = core.ListenIn(b.network)
+	} else {
+		err = core.Listen(o.listen)
 	}
-	if err := b.serve(); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return b, nil
-}
-
-// serve starts to listen, on the same port as before if there was one.
-func (b *Broker) serve() error {
-	l, err := b.newListener()
-	if err != nil {
-		return err
-	}
-	if err := b.core.Serve(l); err != nil {
-		return errors.Join(err, l.Close())
-	}
-	b.address, b.running = l.Addr().String(), true
-	return nil
-}
-
-func (b *Broker) newListener() (net.Listener, error) {
-	if b.network != nil {
-		return b.network.Listen()
-	}
-	address := b.listen
-	if b.address != "" {
-		address = b.address
-	}
-	return net.Listen("tcp", address)
 }
 
 // memoryURI is the URI of a broker on a memory network: well formed, and nothing
@@ -124,9 +95,7 @@ func (b *Broker) URI() string {
 	if b.network != nil {
 		return memoryURI
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return "tcp://" + strings.Replace(b.address, "[::]", "localhost", 1)
+	return b.core.URI()
 }
 
 // DialContext connects to the broker, whatever the address. It has the form that
@@ -135,31 +104,18 @@ func (b *Broker) DialContext(ctx context.Context, _, _ string) (net.Conn, error)
 	if b.network != nil {
 		return b.network.DialContext(ctx)
 	}
-	b.mu.Lock()
-	address := b.address
-	b.mu.Unlock()
 	var d net.Dialer
-	return d.DialContext(ctx, "tcp", address)
+	return d.DialContext(ctx, "tcp", b.core.Address())
 }
 
 // Stop shuts the broker down gracefully: no new connections, what is ready is
 // written, then all connections are closed. When ctx ends it waits no longer for
 // clients to read. The broker can be restarted.
-func (b *Broker) Stop(ctx context.Context) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.running = false
-	return b.core.Stop(ctx)
-}
+func (b *Broker) Stop(ctx context.Context) error { return b.core.Stop(ctx) }
 
 // Kill drops all connections and stops listening, as the death of a broker's
 // process would. The broker can be restarted.
-func (b *Broker) Kill() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.running = false
-	b.core.Kill()
-}
+func (b *Broker) Kill() { b.core.Kill() }
 
 // Keep says which messages survive a restart.
 type Keep = broker.Keep
@@ -177,18 +133,7 @@ const (
 // Restart starts the broker again, on the same port, after Stop or Kill; a broker
 // that runs is stopped first. Messages that were delivered and not confirmed are
 // delivered again, as if for the first time: a restarted broker does not know.
-func (b *Broker) Restart(ctx context.Context, keep Keep) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.running {
-		b.running = false
-		if err := b.core.Stop(ctx); err != nil {
-			return err
-		}
-	}
-	b.core.Forget(keep)
-	return b.serve()
-}
+func (b *Broker) Restart(ctx context.Context, keep Keep) error { return b.core.Restart(ctx, keep) }
 
 // Advance moves the broker's clock forward: messages expire, pauses end. The time
 // of clients is their own.

@@ -140,9 +140,10 @@ type Fault struct {
 	Wait time.Duration
 	// Bytes is for Cut, Truncate and Corrupt.
 	Bytes int
-	// Status is for Refuse, when Negotiating and Requesting.
+	// Status is for Refuse, when Negotiating and Requesting. The zero category stands
+	// for Unknown.
 	Status Status
-	// Ack is for Refuse, when Posting.
+	// Ack is for Refuse, when Posting. The zero value stands for NackUnknown.
 	Ack AckStatus
 }
 
@@ -150,12 +151,17 @@ type Fault struct {
 type Injection struct{ core *broker.Injection }
 
 // Inject puts a fault to work, until it is removed. Of several faults that strike
-// at once, the first one counts.
+// at once, the first one counts. It panics where Do is impossible at On, or a field
+// is set that does not belong there: such a fault would let a test pass for nothing.
 func (b *Broker) Inject(f Fault) *Injection {
-	return &Injection{b.core.Inject(broker.Fault{
+	fault := broker.Fault{
 		On: f.On, Do: f.Do, Event: f.Event, Request: f.Request, Queue: f.Queue, Client: f.Client,
 		Skip: f.Skip, Times: f.Times, Wait: f.Wait, Bytes: f.Bytes, Status: ctrl.Status(f.Status), Ack: f.Ack,
-	})}
+	}
+	if err := fault.Validate(); err != nil {
+		panic(err)
+	}
+	return &Injection{b.core.Inject(fault)}
 }
 
 // Remove ends the fault. What it stalls or delays goes on.
@@ -172,8 +178,13 @@ func (i *Injection) Await(ctx context.Context) error { return i.core.Await(ctx) 
 func (b *Broker) HoldAcks(on bool) { b.core.HoldAcks(on) }
 
 // DropConnections closes all connections with clients of a process name, or with
-// all clients if it is empty, without a word. The broker goes on.
-func (b *Broker) DropConnections(client string) { b.core.DropConnections(client) }
+// all clients if it is empty, without a word, and returns how many. The broker goes
+// on.
+func (b *Broker) DropConnections(client string) int { return b.core.DropConnections(client) }
+
+// DropConnection closes one connection by its Connection.ID, without a word, and
+// tells whether there is one.
+func (b *Broker) DropConnection(id int) bool { return b.core.DropConnection(id) }
 
 // SetDomain gives a domain another configuration, or makes a new domain. Queues
 // that are there follow: new limits count from now on, new applications get what is

@@ -1,11 +1,6 @@
 package bmqtest
 
-import (
-	"time"
-
-	"github.com/bmq-go/bmq/internal/broker"
-	"github.com/bmq-go/bmq/internal/wire"
-)
+import "github.com/bmq-go/bmq/internal/broker"
 
 // Connection is a connection as it was at one moment.
 type Connection struct {
@@ -84,17 +79,6 @@ type Counters struct {
 	Lost        int64 // broadcasts to consumers that did not read
 }
 
-// Message is a stored message.
-type Message struct {
-	GUID string // 32 upper-case hexadecimal digits
-	// Data is the application data as it was posted: properties, if HasProperties, and
-	// payload. It is not to be changed.
-	Data          []byte
-	HasProperties bool
-	Compressed    bool
-	Age           time.Duration
-}
-
 // Connections returns the connections there are, in order of connecting.
 func (b *Broker) Connections() []Connection {
 	return convert(b.core.Connections(), func(c broker.ConnectionInfo) Connection { return Connection(c) })
@@ -107,18 +91,6 @@ func (b *Broker) Queues() []Queue { return convert(b.core.Queues(), newQueue) }
 func (b *Broker) Queue(uri string) (Queue, bool) {
 	q, ok := b.core.Queue(uri)
 	return newQueue(q), ok
-}
-
-// Messages returns up to count messages of a queue that an application has yet to
-// confirm, oldest first, without the first offset of them. An empty application id
-// means any.
-func (b *Broker) Messages(uri, appID string, offset, count int) []Message {
-	return convert(b.core.Messages(uri, appID, offset, count), func(m broker.MessageInfo) Message {
-		return Message{
-			GUID: m.GUID.String(), Data: m.Data, HasProperties: m.Flags&wire.FlagProperties != 0,
-			Compressed: m.Compression != wire.CompressionNone, Age: time.Duration(m.Age) * time.Millisecond,
-		}
-	})
 }
 
 func newQueue(q broker.QueueInfo) Queue {

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -210,12 +209,6 @@ func (q *queue) purgeCommand(app string) string {
 		return fmt.Sprintf("Unable to purge appId '%s' of queue '%s': there is no such appId", app, q.uri)
 	}
 	return printPurged([]*queue{q}, "")
-}
-
-func (q *queue) hasApp(id string) bool {
-	q.lock()
-	defer q.unlock()
-	return slices.ContainsFunc(q.apps, func(a *app) bool { return a.id == id })
 }
 
 // listing is what the command LIST asks for.

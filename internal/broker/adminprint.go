@@ -54,22 +54,6 @@ func printPurged(queues []*queue, appID string) string {
 		messages, prettyBytes(bytes), len(queues), rows.String())
 }
 
-// purgeApps purges one application, or all if appID is empty.
-func (q *queue) purgeApps(appID string) (messages, bytes int64) {
-	q.lock()
-	defer q.unlock()
-	messages, bytes = q.store.count, q.store.bytes
-	for _, a := range q.apps {
-		if appID == "" || a.id == appID {
-			m, n := q.purge(a)
-			if appID != "" {
-				messages, bytes = m, n
-			}
-		}
-	}
-	return messages, bytes
-}
-
 const timestamp = "02Jan2006_15:04:05.000000-0700"
 
 // print lists messages of a queue.
@@ -79,12 +63,9 @@ func (l *listing) print(q *queue) string {
 	a := q.app(l.app)
 	var all []*message
 	for p := q.store.seek(0); p < q.store.next; p = q.store.seek(p + 1) {
-		if a != nil {
-			if v := q.store.view(p, a.index); v == nil || v.done {
-				continue
-			}
+		if a == nil || a.needs(p) {
+			all = append(all, q.store.at(p))
 		}
-		all = append(all, q.store.at(p))
 	}
 	from, to := l.pick(len(all))
 	var rows strings.Builder

@@ -27,6 +27,12 @@ type app struct {
 	throttle        *Timer
 }
 
+// needs tells whether the application has yet to confirm the message at p.
+func (a *app) needs(p position) bool {
+	v := a.queue.store.view(p, a.index)
+	return v != nil && !v.done
+}
+
 // deliver gives out what waits for this application, then what is new.
 func (a *app) deliver() {
 	if !a.authorized || len(a.routing.consumers) == 0 {

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -24,6 +23,10 @@ type Broker struct {
 	clock    *Clock
 	started  time.Time
 	hostName string
+
+	lifecycle sync.Mutex // held while the broker is started or stopped
+	listen    func() (net.Listener, error)
+	address   atomic.Pointer[string]
 
 	mu           sync.Mutex
 	domains      map[string]*domain
@@ -76,161 +79,6 @@ func (b *Broker) stopping() bool { return b.down.Load() }
 
 func (b *Broker) logFor(level slog.Level, client, msg string, args ...any) {
 	b.log.Log(context.Background(), level, msg, append(args, slog.String("client", client))...)
-}
-
-// maxConnections is how many clients there may be at once.
-const maxConnections = 10_000
-
-// errRunning is returned when a broker that listens is asked to.
-var errRunning = errors.New("broker: it is running already")
-
-// Serve accepts connections from l until the broker is stopped. It returns at once.
-func (b *Broker) Serve(l net.Listener) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.listener != nil {
-		return errRunning
-	}
-	b.down.Store(false)
-	b.listener, b.accepting = l, make(chan struct{})
-	go b.accept(l, b.accepting)
-	return nil
-}
-
-func (b *Broker) accept(l net.Listener, done chan struct{}) {
-	defer close(done)
-	var pause time.Duration
-	for {
-		nc, err := l.Accept()
-		switch {
-		case err == nil:
-			pause = 0
-			b.start(nc)
-		case errors.Is(err, net.ErrClosed):
-			return
-		default:
-			// Too many open files, for instance: others have to go first.
-			pause = min(max(2*pause, time.Millisecond), time.Second)
-			b.log.Warn("a connection can't be accepted", slog.Any("reason", err))
-			time.Sleep(pause)
-		}
-	}
-}
-
-// start serves a new connection.
-func (b *Broker) start(nc net.Conn) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.stopping() || len(b.conns) >= maxConnections {
-		_ = nc.Close()
-		return
-	}
-	b.lastConn++
-	c := &conn{
-		broker: b, id: b.lastConn, peer: nc.RemoteAddr().String(), net: nc, out: newOutput(),
-		ended: make(chan struct{}), done: make(chan struct{}),
-	}
-	c.out.hold(b.holdAcks)
-	b.conns[c] = struct{}{}
-	go c.serve()
-}
-
-func (b *Broker) forget(c *conn) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.conns, c)
-}
-
-// Stop shuts the broker down: it takes no new connections, writes what is ready to
-// be written and closes all connections. When ctx ends it waits no longer for
-// clients to read. The messages stay: Serve goes on with them.
-func (b *Broker) Stop(ctx context.Context) error {
-	conns := b.shut()
-	for _, c := range conns {
-		c.finish()
-	}
-	var err error
-	for _, c := range conns {
-		select {
-		case <-c.done:
-		case <-ctx.Done():
-			err = ctx.Err()
-			c.close()
-			<-c.done
-		}
-	}
-	b.quiet()
-	return err
-}
-
-// Kill drops all connections without a word, as the end of the process would.
-func (b *Broker) Kill() {
-	conns := b.shut()
-	for _, c := range conns {
-		c.close()
-	}
-	for _, c := range conns {
-		<-c.done
-	}
-	b.quiet()
-}
-
-// shut stops listening and returns the connections there are.
-func (b *Broker) shut() []*conn {
-	b.mu.Lock()
-	b.down.Store(true)
-	l, accepting := b.listener, b.accepting
-	b.listener = nil
-	b.mu.Unlock()
-	if l != nil {
-		_ = l.Close()
-		<-accepting
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	conns := make([]*conn, 0, len(b.conns))
-	for c := range b.conns {
-		conns = append(conns, c)
-	}
-	return conns
-}
-
-// quiet stops the timers of the queues.
-func (b *Broker) quiet() {
-	for _, d := range b.allDomains() {
-		for _, q := range d.list() {
-			q.lock()
-			q.stopTimers()
-			q.unlock()
-		}
-	}
-}
-
-// Keep says which messages survive a restart.
-type Keep uint8
-
-const (
-	// KeepPersistent keeps the messages of persistent domains, as the official broker
-	// does.
-	KeepPersistent Keep = iota
-	// KeepAll keeps all messages.
-	KeepAll
-	// KeepNone keeps no message.
-	KeepNone
-)
-
-// Forget makes a broker that was stopped what it would be after a restart of its
-// process: consumers' attempts are forgotten, and messages unless they are kept.
-func (b *Broker) Forget(keep Keep) {
-	for _, d := range b.allDomains() {
-		kept := keep == KeepAll || keep == KeepPersistent && d.config().Persistent
-		for _, q := range d.list() {
-			q.restart(kept)
-		}
-		if !kept {
-			d.clear()
-		}
-	}
 }
 
 func (b *Broker) allDomains() []*domain {

@@ -223,12 +223,8 @@ func (d *Directory) domain(n *confNode, name string) {
 }
 
 func (d *Domain) mode(n *confNode) {
-	name, value := n.choice(modeNames[:]...)
-	for i, known := range modeNames {
-		if name == known {
-			d.Mode = Mode(i)
-		}
-	}
+	name, value := n.choice(modeNames...)
+	_ = d.Mode.UnmarshalText([]byte(name)) // choice has checked it
 	for _, id := range value.field("appIDs").items() {
 		d.AppIDs = append(d.AppIDs, id.text())
 	}

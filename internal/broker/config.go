@@ -23,16 +23,6 @@ const (
 	Broadcast
 )
 
-// String returns the name that the official configuration uses.
-func (m Mode) String() string {
-	if int(m) < len(modeNames) {
-		return modeNames[m]
-	}
-	return fmt.Sprintf("Mode(%d)", uint8(m))
-}
-
-var modeNames = [...]string{"priority", "fanout", "broadcast"}
-
 // Domain is the configuration of a domain. A limit of 0 is none.
 type Domain struct {
 	// Name is the first part of the URIs of its queues.

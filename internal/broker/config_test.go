@@ -32,7 +32,7 @@ func TestWrongDomainsAreRefused(t *testing.T) {
 	require.ErrorContains(t, err, `domain "d" is there twice`)
 	_, err = broker.New(broker.Config{Domains: []broker.Domain{{Name: "d", Subscriptions: map[string]string{"": ""}}}})
 	require.NoError(t, err)
-	require.Equal(t, "Mode(9)", broker.Mode(9).String())
+	require.Equal(t, "broker.Mode(9)", broker.Mode(9).String())
 }
 
 func TestABrokerServesOneListenerAtATime(t *testing.T) {

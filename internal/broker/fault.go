@@ -2,7 +2,10 @@ package broker
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -85,10 +88,51 @@ type Fault struct {
 	Wait time.Duration
 	// Bytes is for Cut, Truncate and Corrupt.
 	Bytes int
-	// Status is for Refuse.
+	// Status is for Refuse when Negotiating and Requesting; success stands for Unknown.
 	Status ctrl.Status
-	// Ack is for Refuse.
+	// Ack is for Refuse when Posting; success stands for Unknown.
 	Ack wire.AckStatus
+}
+
+// possible says what can go wrong where.
+var possible = map[Point][]Action{
+	Connecting:  {Delay, Stall, Cut},
+	Negotiating: {Refuse, Delay, Stall, Cut},
+	Receiving:   {Drop, Delay, Stall, Cut, Truncate, Corrupt},
+	Requesting:  {Drop, Refuse, Delay, Stall, Cut},
+	Posting:     {Drop, Refuse},
+	Sending:     {Drop, Delay, Stall, Cut, Truncate, Corrupt},
+}
+
+// Validate says what is wrong with a fault that could not do what it says.
+func (f *Fault) Validate() error {
+	actions := possible[f.On]
+	events := f.On == Receiving || f.On == Sending
+	switch {
+	case len(actions) == 0:
+		return fmt.Errorf("broker: On has to be one of %s", strings.Join(pointNames[1:], ", "))
+	case !slices.Contains(actions, f.Do):
+		return fmt.Errorf("broker: Do has to be one of %v for %s, not %q", actions, f.On, f.Do)
+	case f.Event != wire.EventUndefined && !events:
+		return errors.New("broker: Event is for receiving and sending only")
+	case f.Request != AnyRequest && f.On != Requesting:
+		return errors.New("broker: Request is for requesting only")
+	case f.Queue != "" && f.On != Requesting && f.On != Posting:
+		return errors.New("broker: Queue is for requesting and posting only")
+	case f.Client != "" && f.On == Connecting:
+		return errors.New("broker: Client is not for connecting: nobody has introduced himself yet")
+	case (f.Wait > 0) != (f.Do == Delay) || f.Wait < 0:
+		return errors.New("broker: Wait is for delay, which needs it")
+	case f.Skip < 0 || f.Times < 0 || f.Bytes < 0:
+		return errors.New("broker: Skip, Times and Bytes can't be negative")
+	case f.Bytes > 0 && !(events && (f.Do == Cut || f.Do == Truncate || f.Do == Corrupt)):
+		return errors.New("broker: Bytes is for cut, truncate and corrupt of events only")
+	case f.Status != (ctrl.Status{}) && !(f.Do == Refuse && f.On != Posting):
+		return errors.New("broker: Status is for refuse when negotiating and requesting only")
+	case f.Ack != wire.AckSuccess && !(f.Do == Refuse && f.On == Posting):
+		return errors.New("broker: Ack is for refuse when posting only")
+	}
+	return nil
 }
 
 // Injection is a fault at work.
@@ -109,8 +153,14 @@ type faults struct {
 	active atomic.Int32
 }
 
-// Inject puts a fault to work until it is removed.
+// Inject puts a valid fault to work until it is removed.
 func (b *Broker) Inject(f Fault) *Injection {
+	if f.Status.Category == ctrl.StatusSuccess {
+		f.Status.Category = ctrl.StatusUnknown
+	}
+	if f.Ack == wire.AckSuccess {
+		f.Ack = wire.AckUnknown
+	}
 	i := &Injection{fault: f, owner: &b.faults, first: make(chan struct{}), removed: make(chan struct{})}
 	b.faults.mu.Lock()
 	defer b.faults.mu.Unlock()

@@ -47,7 +47,7 @@ func TestNegotiationCanBeRefusedStalledAndCut(t *testing.T) {
 		stall.Remove()
 		require.Len(t, p.take(wire.EventControl), 1)
 
-		w.broker.Inject(broker.Fault{On: broker.Negotiating, Do: broker.Drop, Client: "peer"})
+		w.broker.Inject(broker.Fault{On: broker.Negotiating, Do: broker.Cut, Client: "peer"})
 		p = w.dial()
 		p.write(ctrl.AppendEvent(nil, p.encoding, &ctrl.NegotiationMessage{ClientIdentity: &id}))
 		require.True(t, p.ended())

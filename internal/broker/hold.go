@@ -12,12 +12,22 @@ func (b *Broker) HoldAcks(on bool) {
 }
 
 // DropConnections closes all connections with clients of a process name, or with
-// all clients if it is empty, without a word. The broker goes on.
-func (b *Broker) DropConnections(client string) {
+// all clients if it is empty, without a word, and returns how many. The broker goes
+// on.
+func (b *Broker) DropConnections(client string) int {
+	return b.drop(func(c *conn) bool { return client == "" || c.clientName() == client })
+}
+
+// DropConnection closes one connection, and tells whether there is one of that id.
+func (b *Broker) DropConnection(id int) bool {
+	return b.drop(func(c *conn) bool { return c.id == id }) > 0
+}
+
+func (b *Broker) drop(which func(*conn) bool) int {
 	b.mu.Lock()
 	conns := make([]*conn, 0, len(b.conns))
 	for c := range b.conns {
-		if client == "" || c.clientName() == client {
+		if which(c) {
 			conns = append(conns, c)
 		}
 	}
@@ -26,4 +36,5 @@ func (b *Broker) DropConnections(client string) {
 		c.close()
 		<-c.done
 	}
+	return len(conns)
 }

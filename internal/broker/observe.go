@@ -1,94 +1,90 @@
 package broker
 
 import (
-	"bytes"
 	"cmp"
 	"slices"
 
 	"github.com/bmq-go/bmq/internal/wire"
+	"github.com/bmq-go/bmq/internal/wire/ctrl"
 )
+
+// What observers return has tags for those who show it as JSON.
 
 // ConnectionInfo is a connection as it was at one moment.
 type ConnectionInfo struct {
-	ID          int
-	Peer        string // address of the client
-	Negotiated  bool   // it introduced itself; what follows is empty before
-	Admin       bool
-	ProcessName string
-	UserAgent   string
-	Features    string
-	PID         int
-	Queues      []string // URIs of the queues it has open, sorted
-	UnsentBytes int64    // what it has yet to read
+	ID          int      `json:"id"`
+	Peer        string   `json:"peer"`       // address of the client
+	Negotiated  bool     `json:"negotiated"` // it introduced itself; what follows is empty before
+	Admin       bool     `json:"admin"`
+	ProcessName string   `json:"processName"`
+	UserAgent   string   `json:"userAgent"`
+	Features    string   `json:"features"`
+	PID         int      `json:"pid"`
+	Queues      []string `json:"queues"`      // URIs of the queues it has open, sorted
+	UnsentBytes int64    `json:"unsentBytes"` // what it has yet to read
 }
 
 // QueueInfo is a queue as it was at one moment.
 type QueueInfo struct {
-	URI       string
-	Domain    string
-	Mode      Mode
-	Messages  int64 // stored
-	Bytes     int64 // of application data
-	Producers int
-	Consumers int
-	Apps      []AppInfo
-	Counters  Counters
+	URI       string    `json:"uri"`
+	Domain    string    `json:"domain"`
+	Mode      Mode      `json:"mode"`
+	Messages  int64     `json:"messages"` // stored
+	Bytes     int64     `json:"bytes"`    // of application data
+	Producers int       `json:"producers"`
+	Consumers int       `json:"consumers"`
+	Apps      []AppInfo `json:"apps"`
+	Counters  Counters  `json:"counters"`
 }
 
 // AppInfo is one application of a queue; the queues that have none have one by the
 // name of __default.
 type AppInfo struct {
-	ID          string
-	Authorized  bool  // the domain lists it
-	Messages    int64 // that it has yet to confirm
-	Bytes       int64
-	Unconfirmed int // of them delivered
-	Redelivery  int // of them taken back from consumers that are gone
-	Aside       int // of them left aside: no consumer could take them in turn
-	Consumers   []ConsumerInfo
+	ID          string         `json:"id"`
+	Authorized  bool           `json:"authorized"` // the domain lists it
+	Messages    int64          `json:"messages"`   // that it has yet to confirm
+	Bytes       int64          `json:"bytes"`
+	Unconfirmed int            `json:"unconfirmed"` // of them delivered
+	Redelivery  int            `json:"redelivery"`  // of them taken back from consumers that are gone
+	Aside       int            `json:"aside"`       // of them left aside: no consumer could take them in turn
+	Consumers   []ConsumerInfo `json:"consumers"`
 }
 
 // ConsumerInfo is a client that reads an application.
 type ConsumerInfo struct {
-	Connection    int
-	ProcessName   string
-	QueueID       uint32
-	SubQueueID    uint32
-	Unconfirmed   int
-	Subscriptions []SubscriptionInfo
+	Connection    int                `json:"connection"`
+	ProcessName   string             `json:"processName"`
+	QueueID       uint32             `json:"queueId"`
+	SubQueueID    uint32             `json:"subQueueId"`
+	Unconfirmed   int                `json:"unconfirmed"`
+	Subscriptions []SubscriptionInfo `json:"subscriptions"`
 }
 
 // SubscriptionInfo is one subscription of a consumer, with its window.
 type SubscriptionInfo struct {
-	ID                     uint32
-	Expression             string
-	Priority               int32
-	MaxUnconfirmedMessages int64
-	MaxUnconfirmedBytes    int64
-	Messages               int64 // unconfirmed
-	Bytes                  int64
-	Open                   bool // it may get more
+	ID                     uint32 `json:"id"`
+	Expression             string `json:"expression"`
+	Priority               int32  `json:"priority"`
+	MaxUnconfirmedMessages int64  `json:"maxUnconfirmedMessages"`
+	MaxUnconfirmedBytes    int64  `json:"maxUnconfirmedBytes"`
+	Messages               int64  `json:"messages"` // unconfirmed
+	Bytes                  int64  `json:"bytes"`
+	Open                   bool   `json:"open"` // it may get more
 }
 
 // Counters count what happened at a queue since it was made.
 type Counters struct {
-	Posted, PostedBytes   int64 // accepted, duplicates not counted
-	Duplicates            int64
-	Refused               int64 // not accepted
-	Pushed, PushedBytes   int64 // PUSH messages
-	Redelivered           int64 // of them, those that were out of order
-	Confirmed             int64
-	Expired, Poison, Lost int64 // dropped for age; for killing consumers; broadcasts to slow consumers
-}
-
-// MessageInfo is a stored message.
-type MessageInfo struct {
-	GUID        wire.GUID
-	Flags       uint8
-	Compression wire.Compression
-	Schema      wire.SchemaID
-	Data        []byte
-	Age         int64 // milliseconds
+	Posted      int64 `json:"posted"` // accepted, duplicates not counted
+	PostedBytes int64 `json:"postedBytes"`
+	Duplicates  int64 `json:"duplicates"` // accepted and not stored again
+	Refused     int64 `json:"refused"`    // over a limit
+	Pushed      int64 `json:"pushed"`     // PUSH messages
+	PushedBytes int64 `json:"pushedBytes"`
+	Redelivered int64 `json:"redelivered"` // of them, those that were out of order
+	Confirmed   int64 `json:"confirmed"`
+	Expired     int64 `json:"expired"` // dropped for their age
+	Poison      int64 `json:"poison"`  // dropped for the consumers that vanished with them
+	Lost        int64 `json:"lost"`    // broadcasts to consumers that did not read
 }
 
 // Connections returns the connections, in order of connecting.
@@ -110,7 +106,7 @@ func (b *Broker) Connections() []ConnectionInfo {
 func (c *conn) info() ConnectionInfo {
 	info := ConnectionInfo{ID: c.id, Peer: c.peer, UnsentBytes: c.out.queued.Load()}
 	if who := c.who.Load(); who != nil {
-		info.Negotiated, info.Admin = true, c.session.Load() == nil
+		info.Negotiated, info.Admin = true, who.ClientType == ctrl.ClientTCPAdmin
 		info.ProcessName, info.UserAgent, info.Features = who.ProcessName, who.UserAgent, who.Features
 		info.PID = int(who.PID)
 	}
@@ -121,6 +117,27 @@ func (c *conn) info() ConnectionInfo {
 		slices.Sort(info.Queues)
 	}
 	return info
+}
+
+// DomainInfo is a domain as it was at one moment.
+type DomainInfo struct {
+	Config   Domain
+	Queues   int
+	Messages int64 // stored in all of its queues
+	Bytes    int64 // of application data
+}
+
+// Domains returns the domains, sorted by name.
+func (b *Broker) Domains() (list []DomainInfo) {
+	for _, d := range b.allDomains() {
+		d.mu.Lock()
+		queues := len(d.queues)
+		d.mu.Unlock()
+		list = append(list, DomainInfo{
+			Config: *d.config(), Queues: queues, Messages: d.usage.messages.Load(), Bytes: d.usage.bytes.Load(),
+		})
+	}
+	return list
 }
 
 // Queues returns the queues of all domains, sorted by URI.
@@ -201,38 +218,4 @@ func (st *stream) info() ConsumerInfo {
 		})
 	}
 	return info
-}
-
-// Messages returns up to count messages of a queue that an application has yet to
-// confirm, oldest first, after leaving out the first offset. An empty application
-// id means any.
-func (b *Broker) Messages(uri, appID string, offset, count int) (list []MessageInfo) {
-	q := b.findQueue(uri)
-	if q == nil {
-		return nil
-	}
-	q.lock()
-	defer q.unlock()
-	a := q.app(appID)
-	if appID != "" && a == nil {
-		return nil
-	}
-	for p := q.store.seek(0); p < q.store.next && len(list) < count; p = q.store.seek(p + 1) {
-		if a != nil {
-			if v := q.store.view(p, a.index); v == nil || v.done {
-				continue
-			}
-		}
-		if offset--; offset < 0 {
-			list = append(list, q.store.at(p).info(q))
-		}
-	}
-	return list
-}
-
-func (m *message) info(q *queue) MessageInfo {
-	return MessageInfo{
-		GUID: m.guid, Flags: m.flags, Compression: m.compression, Schema: m.schema, Data: bytes.Clone(m.data),
-		Age: (q.now() - m.arrived).Milliseconds(),
-	}
 }

@@ -93,22 +93,3 @@ func (q *queue) unauthorize(a *app) {
 	q.purge(a)
 	a.authorized = false
 }
-
-// purge drops what an application has not confirmed, and returns how much that was.
-// Consumers are not told.
-func (q *queue) purge(a *app) (messages, bytes int64) {
-	messages, bytes = a.messages, a.bytes
-	for p := q.store.seek(0); p < q.store.next; p = q.store.seek(p + 1) {
-		if v := q.store.view(p, a.index); v != nil && !v.done {
-			m := q.store.at(p)
-			a.orphan(m, v)
-			a.confirm(p, m, v)
-		}
-	}
-	a.redelivery.clear()
-	a.aside.clear()
-	a.resume = none
-	a.throttle.Stop()
-	a.throttle = nil
-	return messages, bytes
-}

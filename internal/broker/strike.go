@@ -215,10 +215,8 @@ func (s *session) postFault(h *handle) (wire.AckStatus, bool) {
 	switch {
 	case i == nil:
 		return wire.AckSuccess, false
-	case i.fault.Do == Refuse && i.fault.Ack != wire.AckSuccess:
-		return i.fault.Ack, true
 	case i.fault.Do == Refuse:
-		return wire.AckUnknown, true
+		return i.fault.Ack, true
 	}
-	return wire.AckSuccess, i.fault.Do == Drop
+	return wire.AckSuccess, true
 }
