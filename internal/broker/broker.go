@@ -32,6 +32,7 @@ type Broker struct {
 	domains      map[string]*domain
 	redirects    map[string]string
 	listener     net.Listener
+	closing      chan struct{} // closed when the accept loop is to end
 	accepting    chan struct{} // closed when the accept loop has ended
 	conns        map[*conn]struct{}
 	lastConn     int

@@ -78,12 +78,12 @@ func (b *Broker) Serve(l net.Listener) error {
 		return errRunning
 	}
 	b.down.Store(false)
-	b.listener, b.accepting = l, make(chan struct{})
-	go b.accept(l, b.accepting)
+	b.listener, b.closing, b.accepting = l, make(chan struct{}), make(chan struct{})
+	go b.accept(l, b.closing, b.accepting)
 	return nil
 }
 
-func (b *Broker) accept(l net.Listener, done chan struct{}) {
+func (b *Broker) accept(l net.Listener, closing <-chan struct{}, done chan<- struct{}) {
 	defer close(done)
 	var pause time.Duration
 	for {
@@ -98,7 +98,10 @@ func (b *Broker) accept(l net.Listener, done chan struct{}) {
 			// Too many open files, for instance: others have to go first.
 			pause = min(max(2*pause, time.Millisecond), time.Second)
 			b.log.Warn("a connection can't be accepted", slog.Any("reason", err))
-			time.Sleep(pause)
+			select {
+			case <-time.After(pause):
+			case <-closing:
+			}
 		}
 	}
 }
@@ -194,10 +197,11 @@ func (b *Broker) Restart(ctx context.Context, keep Keep) error {
 func (b *Broker) shut() []*conn {
 	b.mu.Lock()
 	b.down.Store(true)
-	l, accepting := b.listener, b.accepting
+	l, closing, accepting := b.listener, b.closing, b.accepting
 	b.listener = nil
 	b.mu.Unlock()
 	if l != nil {
+		close(closing)
 		_ = l.Close()
 		<-accepting
 	}
