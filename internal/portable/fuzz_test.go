@@ -146,7 +146,7 @@ func FuzzNegotiation(f *testing.F) {
 				ours, theirs := net.Pipe()
 				go func() {
 					defer theirs.Close()
-					go io.Copy(io.Discard, theirs)
+					go func() { _, _ = io.Copy(io.Discard, theirs) }()
 					_, _ = theirs.Write(script)
 				}()
 				return ours, nil

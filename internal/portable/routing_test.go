@@ -62,6 +62,9 @@ func TestAMessageForSeveralSubscriptionsIsDeliveredForEachInOrder(t *testing.T) 
 			"message q?id=bar first", "message q?id=foo first", "message q?id=foo second",
 			"message q?id=foo third", "message q?id=bar third", "message q?id=foo third",
 		)
+		for i, want := range []byte{1, 1, 2, 3, 3, 3} {
+			require.Equal(t, wire.GUID{0x40, 15: want}, sc.rec.messages[i].GUID)
+		}
 		require.Equal(t, "ok", foo.confirm(1))
 		require.Equal(t, []wire.Confirm{{QueueID: 0, GUID: wire.GUID{0x40, 15: 1}, SubQueueID: 1}}, l.confirms())
 		require.Equal(t, "ok", bar.confirm(1))
