@@ -217,17 +217,20 @@ func (l *ledger) lost(r *ledgerReader) {
 // settleTick is how often the whole ledger is looked through.
 const settleTick = 20 * time.Millisecond
 
-// settle waits until every post is answered and what was taken is delivered, then
-// checks the rest.
+// settle waits until every post is answered and what was taken is delivered, as long
+// as there is progress, then checks the rest.
 func (l *ledger) settle(e *Env, readers ...*ledgerReader) {
 	e.t.Helper()
-	open := ""
+	open, last := "", time.Now()
 	settled := pollEvery(settleTick, wholePatience, func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		open = l.unsettled(readers)
-		return open == ""
-	})
+		now := l.unsettled(readers)
+		if now != open {
+			open, last = now, time.Now()
+		}
+		return open == "" || time.Since(last) > patience
+	}) && open == ""
 	l.mu.Lock()
 	problems := slices.Clone(l.problems)
 	l.mu.Unlock()

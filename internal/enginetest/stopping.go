@@ -256,7 +256,7 @@ func stopAnyMoment(e *Env) {
 	n := countFrom(stopsVariable, fewStops)
 	seed := rand.Uint64()
 	e.t.Logf("seed %d, %d sessions", seed, n)
-	var next atomic.Int64
+	var next, up atomic.Int64
 	var all sync.WaitGroup
 	for range stopCrew {
 		all.Go(func() {
@@ -267,17 +267,21 @@ func stopAnyMoment(e *Env) {
 				if int(i) > n || e.t.Failed() {
 					return
 				}
-				e.stopOnce(p, rand.New(rand.NewPCG(seed, uint64(i))))
+				if e.stopOnce(p, rand.New(rand.NewPCG(seed, uint64(i)))) {
+					up.Add(1)
+				}
 			}
 		})
 	}
 	all.Wait()
+	e.Greater(int(up.Load()), n*8/10, "sessions that came up")
 }
 
 // slack is how much longer than its context Stop may take on a busy machine.
 const slack = 10 * time.Second
 
-func (e *Env) stopOnce(p *proxy, r *rand.Rand) {
+// stopOnce makes one session and tells whether it came up.
+func (e *Env) stopOnce(p *proxy, r *rand.Rand) bool {
 	p.refuse(false)
 	p.resume()
 	moment := func() time.Duration { return time.Duration(r.ExpFloat64() * float64(2*time.Millisecond)) }
@@ -298,7 +302,7 @@ func (e *Env) stopOnce(p *proxy, r *rand.Rand) {
 		if ctx.Err() == nil {
 			e.t.Errorf("a session does not start: %v", err)
 		}
-		return
+		return false
 	}
 	var busy sync.WaitGroup
 	uri := e.queue(memoryPriority)
@@ -328,6 +332,7 @@ func (e *Env) stopOnce(p *proxy, r *rand.Rand) {
 	if !poll(patience, func() bool { return disconnected.Load() == 1 && p.connections() == 0 }) {
 		e.t.Errorf("the session lives on: %d connections", p.connections())
 	}
+	return true
 }
 
 func stopLimit(r *rand.Rand) time.Duration {
