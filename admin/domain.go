@@ -119,18 +119,17 @@ func (d *Domain) parse(text string) bool {
 		d.Queues = append(d.Queues, line[1])
 	}
 	var c struct {
-		Mode                                  int
+		Mode                                  Mode
 		AppIDs                                []string
 		Persistent                            bool
 		MessageTTL                            time.Duration
 		MaxProducers, MaxConsumers, MaxQueues int
 		MaxDeliveryAttempts                   int
 	}
-	modes := []Mode{Priority, Fanout, Broadcast}
-	if json.Unmarshal([]byte(d.Config), &c) != nil || c.Mode < 0 || c.Mode >= len(modes) {
+	if json.Unmarshal([]byte(d.Config), &c) != nil {
 		return false
 	}
-	d.Mode, d.AppIDs, d.Persistent, d.MessageTTL = modes[c.Mode], c.AppIDs, c.Persistent, c.MessageTTL
+	d.Mode, d.AppIDs, d.Persistent, d.MessageTTL = c.Mode, c.AppIDs, c.Persistent, c.MessageTTL
 	d.MaxProducers, d.MaxConsumers, d.MaxQueues = c.MaxProducers, c.MaxConsumers, c.MaxQueues
 	d.MaxDeliveryAttempts = c.MaxDeliveryAttempts
 	return true

@@ -221,7 +221,7 @@ func TestAProviderThatTakesLongEndsWithTheConnection(t *testing.T) {
 				return nil
 			}
 			<-ctx.Done()
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			ended = true
 			return ctx.Err()
 		})
