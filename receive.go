@@ -66,14 +66,22 @@ func (c *core) receive(messages []engine.Message) {
 	if b.closed {
 		return
 	}
-	if b.head == len(b.items) {
-		b.items, b.head = b.items[:0], 0
-	}
+	b.makeRoom()
 	for i := range deliveries {
 		b.items = append(b.items, &deliveries[i])
 		b.hold(int64(len(deliveries[i].message.Data)))
 	}
 	b.wake()
+}
+
+// makeRoom moves what is left to the front where much was taken.
+func (b *inbox) makeRoom() {
+	if b.head <= len(b.items)/2 {
+		return
+	}
+	n := copy(b.items, b.items[b.head:])
+	clear(b.items[n:])
+	b.items, b.head = b.items[:n], 0
 }
 
 func (b *inbox) close() {
