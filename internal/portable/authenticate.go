@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/bmq-go/bmq/internal/engine"
 	"github.com/bmq-go/bmq/internal/wire"
 	"github.com/bmq-go/bmq/internal/wire/ctrl"
 )
@@ -22,7 +23,10 @@ const (
 )
 
 func (s *Session) credential(ctx context.Context) (*ctrl.AuthenticationMessage, error) {
-	credential, err := s.cfg.Credentials(ctx)
+	credential, err := ask(ctx, s.log, s.cfg.Credentials, func(engine.Credential) {})
+	if err == nil && credential.Mechanism == "" {
+		err = errors.New("it named no mechanism")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("authentication: the credential provider failed: %w", err)
 	}

@@ -22,7 +22,7 @@ const features = ctrl.FeatureEncoding + ":BER,JSON;" + ctrl.FeatureProperties + 
 func (s *Session) connect(ctx context.Context) (*connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.ConnectTimeout)
 	defer cancel()
-	conn, err := s.cfg.Dial(ctx, "tcp", s.address)
+	conn, err := s.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
