@@ -132,7 +132,7 @@ func (e *Env) noEvents(ev sessionevents.SessionEvent) {
 
 func unreachable(e *Env) {
 	e.proxy.refuse(true)
-	_, err := e.start(e.soon(), e.noEvents, bmq.WithTimeouts(bmq.Timeouts{ConnectTimeout: time.Second}))
+	_, err := e.start(e.soon(), e.noEvents, bmq.WithTimeouts(bmq.Timeouts{ConnectTimeout: unhurried}))
 	e.ErrorIs(err, bmq.ErrBrokerTimeout)
 	e.ErrorIs(err, bmq.ErrBMQ)
 	e.Regexp("^Failed to start session: TIMEOUT", err.Error())
@@ -324,7 +324,7 @@ func authenticates(e *Env) {
 	c.awaitEvent("StateRestored", 1)
 	e.Len(asked, 2)
 
-	brief := bmq.WithTimeouts(bmq.Timeouts{ConnectTimeout: 500 * time.Millisecond})
+	brief := bmq.WithTimeouts(bmq.Timeouts{ConnectTimeout: unhurried})
 	_, err := e.start(e.soon(), e.noEvents, login("wrong"), brief)
 	e.ErrorIs(err, bmq.ErrBrokerTimeout)
 	e.ErrorContains(err, "the last attempt failed")

@@ -25,7 +25,7 @@ const (
 )
 
 const (
-	shortLife     = time.Second
+	shortLife     = 2 * time.Second
 	shortMemory   = 2 * time.Second
 	limitMessages = 3
 	limitBytes    = 100

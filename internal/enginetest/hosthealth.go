@@ -230,7 +230,7 @@ func healthReconnect(e *Env) {
 
 func healthSuspendFails(e *Env) {
 	m := bmq.NewBasicHealthMonitor()
-	c := e.client(bmq.WithHostHealthMonitor(m), bmq.WithTimeouts(bmq.Timeouts{ConfigureQueueTimeout: brief}))
+	c := e.client(bmq.WithHostHealthMonitor(m), bmq.WithTimeouts(bmq.Timeouts{ConfigureQueueTimeout: unhurried}))
 	c.open(e.queue(memoryPriority), bmq.WithRead(), sensitive)
 	lost := e.proxy.drop(down, wire.EventControl)
 	m.SetUnhealthy()
@@ -244,7 +244,7 @@ func healthSuspendFails(e *Env) {
 
 func healthResumeFails(e *Env) {
 	m := bmq.NewBasicHealthMonitor()
-	c := e.client(bmq.WithHostHealthMonitor(m), bmq.WithTimeouts(bmq.Timeouts{ConfigureQueueTimeout: brief}))
+	c := e.client(bmq.WithHostHealthMonitor(m), bmq.WithTimeouts(bmq.Timeouts{ConfigureQueueTimeout: unhurried}))
 	c.open(e.queue(memoryPriority), bmq.WithRead(), sensitive)
 	m.SetUnhealthy()
 	c.awaitEvent("QueueSuspended", 1)
