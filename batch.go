@@ -7,7 +7,7 @@ import (
 	"github.com/bmq-go/bmq/internal/wire"
 )
 
-// Batch gathers messages to be posted together. It is for those who have many at
+// Batch gathers messages to be posted together; NewBatch makes one. It is for those who have many at
 // hand: plain posts in quick succession travel together anyhow. A batch belongs to
 // one session and is for one goroutine at a time.
 type Batch struct {
@@ -24,6 +24,9 @@ func (s *Session) NewBatch() *Batch { return &Batch{core: s.core} }
 // Add puts a message into the batch, checked as Post checks it. message must not be
 // changed before the batch was posted or reset.
 func (b *Batch) Add(queueURI string, message []byte, opts ...PostOption) error {
+	if b.core == nil {
+		return valueError("the batch belongs to no session; use Session.NewBatch")
+	}
 	var o PostOption
 	for i := range opts {
 		o.merge(&opts[i])
@@ -83,8 +86,8 @@ func (b *Batch) drop(n int) {
 // as well. A batch of another session is ErrValue.
 func (s *Session) PostBatch(ctx context.Context, b *Batch) (int, error) {
 	c := s.core
-	if b.core != c {
-		return 0, valueError("the batch belongs to another session")
+	if b == nil || b.core != c {
+		return 0, valueError("the batch is not of this session; use its NewBatch")
 	}
 	if len(b.posts) == 0 {
 		return 0, nil

@@ -37,6 +37,18 @@ func userAgent(prefix string) string {
 	return agent
 }
 
+// apply applies options. Those that are nil are skipped.
+func (c *config) apply(opts []Option) {
+	for _, o := range opts {
+		if o != nil {
+			o.applySession(c)
+		}
+	}
+	if m, ok := c.HostHealthMonitor.(*BasicHealthMonitor); ok && m == nil {
+		c.HostHealthMonitor = nil
+	}
+}
+
 // validate finds everything that is wrong with the options at once.
 func (c *config) validate() error {
 	errs := append(c.problems, c.MessageCompressionAlgorithm.validate())
@@ -80,27 +92,27 @@ func printable(s string) bool {
 }
 
 // brokerURI returns the URI that counts, after the environment had its say.
-func (c *config) brokerURI(log *slog.Logger) string {
+func (c *config) brokerURI(log *slog.Logger) (string, error) {
 	override := os.Getenv(brokerURIVariable)
 	if override == "" {
-		return c.broker
+		return c.broker, checkBrokerURI(c.broker, "")
 	}
 	if c.broker != DefaultBroker && c.broker != override {
 		log.Warn("the broker URI of the program is overridden by the environment",
 			"variable", brokerURIVariable, "uri", override, "overridden", c.broker)
 	}
-	return override
+	return override, checkBrokerURI(override, " (from the environment variable "+brokerURIVariable+")")
 }
 
 // checkBrokerURI refuses anything but tcp://host:port.
-func checkBrokerURI(uri string) error {
+func checkBrokerURI(uri, origin string) error {
 	rest, ok := strings.CutPrefix(uri, brokerURIScheme)
 	host, port, err := net.SplitHostPort(rest)
 	n, portErr := strconv.ParseUint(port, 10, 16)
 	if !ok || err != nil || host == "" || portErr != nil || n == 0 {
 		return statusError(opStart, "", engine.Status{
 			Code: engine.InvalidArgument,
-			Text: fmt.Sprintf("broker URI %q is not of the form tcp://host:port", uri),
+			Text: fmt.Sprintf("broker URI %q%s is not of the form tcp://host:port", uri, origin),
 		})
 	}
 	return nil

@@ -35,7 +35,8 @@ type dispatcher struct {
 	marks    Watermarks
 	slow     bool // the high watermark was reached, the low one not yet again
 	closed   bool
-	running  sync.WaitGroup
+	running  int           // workers
+	ended    chan struct{} // closed when the last worker has ended
 
 	maxBytes int64         // of messages; 0: no bound
 	room     chan struct{} // closed when bytes fall, made by those who wait
@@ -54,12 +55,14 @@ type barrier struct {
 }
 
 func newDispatcher(workers int, marks Watermarks, maxBytes int64, handle func(item)) *dispatcher {
-	d := &dispatcher{handle: handle, marks: marks, maxBytes: maxBytes}
+	d := &dispatcher{
+		handle: handle, marks: marks, maxBytes: maxBytes,
+		running: workers, ended: make(chan struct{}),
+	}
 	d.work.L = &d.mu
 	for range workers {
 		w := new(worker)
 		d.workers = append(d.workers, w)
-		d.running.Add(1)
 		go d.run(w)
 	}
 	return d
@@ -124,7 +127,7 @@ func (d *dispatcher) run(w *worker) {
 			go d.run(w)
 			return
 		}
-		d.running.Done()
+		d.end()
 	}()
 	for {
 		it, ok := d.next(w)
@@ -134,6 +137,15 @@ func (d *dispatcher) run(w *worker) {
 		}
 		d.handle(it)
 		d.done(w)
+	}
+}
+
+// end notes that a worker ended.
+func (d *dispatcher) end() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.running--; d.running == 0 {
+		close(d.ended)
 	}
 }
 
@@ -258,20 +270,20 @@ func (d *dispatcher) awaiting() (done func()) {
 }
 
 // close lets the workers end when all items have been handled, and waits for that
-// as long as ctx allows.
+// as long as ctx allows. It may be called again.
 func (d *dispatcher) close(ctx context.Context) error {
 	d.mu.Lock()
 	d.closed = true
 	d.signalRoom()
 	d.work.Broadcast()
 	d.mu.Unlock()
-	ended := make(chan struct{})
-	go func() {
-		d.running.Wait()
-		close(ended)
-	}()
 	select {
-	case <-ended:
+	case <-d.ended:
+		return nil
+	default:
+	}
+	select {
+	case <-d.ended:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -40,45 +40,51 @@ type HostHealthMonitor interface {
 }
 
 // BasicHealthMonitor is a monitor that the application sets by hand. It starts
-// healthy. One monitor may serve several sessions.
+// healthy; its zero value is ready to use. One monitor may serve several sessions. A
+// nil *BasicHealthMonitor is no monitor.
 type BasicHealthMonitor struct {
 	mu        sync.Mutex
-	state     HostHealth
+	unhealthy bool
 	observers map[*healthObserver]struct{}
 }
 
 type healthObserver struct{ fn func(HostHealth) }
 
 // NewBasicHealthMonitor returns a monitor in the state HostHealthy.
-func NewBasicHealthMonitor() *BasicHealthMonitor {
-	return &BasicHealthMonitor{state: HostHealthy, observers: make(map[*healthObserver]struct{})}
-}
+func NewBasicHealthMonitor() *BasicHealthMonitor { return new(BasicHealthMonitor) }
 
 // SetHealthy says that the host is healthy. It may be called from any goroutine,
 // also from a handler, and has no effect if the host was healthy already.
-func (m *BasicHealthMonitor) SetHealthy() { m.set(HostHealthy) }
+func (m *BasicHealthMonitor) SetHealthy() { m.set(false) }
 
 // SetUnhealthy says that the host is unhealthy. It may be called from any goroutine,
 // also from a handler, and has no effect if the host was unhealthy already.
-func (m *BasicHealthMonitor) SetUnhealthy() { m.set(HostUnhealthy) }
+func (m *BasicHealthMonitor) SetUnhealthy() { m.set(true) }
 
-func (m *BasicHealthMonitor) set(state HostHealth) {
+func (m *BasicHealthMonitor) set(unhealthy bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.state == state {
+	if m.unhealthy == unhealthy {
 		return
 	}
-	m.state = state
+	m.unhealthy = unhealthy
 	for o := range m.observers {
-		o.fn(state)
+		o.fn(m.state())
 	}
+}
+
+func (m *BasicHealthMonitor) state() HostHealth {
+	if m.unhealthy {
+		return HostUnhealthy
+	}
+	return HostHealthy
 }
 
 // State implements HostHealthMonitor.
 func (m *BasicHealthMonitor) State() HostHealth {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.state
+	return m.state()
 }
 
 // Observe implements HostHealthMonitor. fn must return quickly and must not call
@@ -87,8 +93,11 @@ func (m *BasicHealthMonitor) Observe(fn func(HostHealth)) (cancel func()) {
 	o := &healthObserver{fn}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.observers == nil {
+		m.observers = make(map[*healthObserver]struct{})
+	}
 	m.observers[o] = struct{}{}
-	fn(m.state)
+	fn(m.state())
 	return func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()

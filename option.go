@@ -158,7 +158,8 @@ func WithUserAgentPrefix(prefix string) Option {
 	return sessionOption(func(c *config) { c.userAgentPrefix = prefix })
 }
 
-// WithLogger sets where the session logs what it does. Default slog.Default.
+// WithLogger sets where the session logs what it does. The logger must not call the
+// session, which may hold a lock while it logs. Default slog.Default.
 func WithLogger(l *slog.Logger) Option { return sessionOption(func(c *config) { c.logger = l }) }
 
 // WithEngine chooses what speaks to the broker. Default EngineAuto.

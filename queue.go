@@ -22,7 +22,9 @@ func (s *Session) OpenQueue(ctx context.Context, queueURI string, opts ...OpenOp
 	defer runtime.KeepAlive(s)
 	var o openConfig
 	for _, opt := range opts {
-		opt.applyOpen(&o)
+		if opt != nil {
+			opt.applyOpen(&o)
+		}
 	}
 	ctx, sp := span(ctx, s.core.tracer, spanOpen, queueURI)
 	err := s.core.openQueue(ctx, queueURI, &o)
@@ -36,10 +38,7 @@ func (s *Session) OpenQueue(ctx context.Context, queueURI string, opts ...OpenOp
 // the broker sent under the old options, unless it is called from a handler itself.
 func (s *Session) ConfigureQueue(ctx context.Context, queueURI string, o QueueOptions, opts ...CallOption) error {
 	defer runtime.KeepAlive(s)
-	var call callConfig
-	for _, opt := range opts {
-		opt.applyCall(&call)
-	}
+	call := callOptions(opts)
 	ctx, sp := span(ctx, s.core.tracer, spanConfigure, queueURI)
 	err := s.core.configureQueue(ctx, queueURI, o, call)
 	sp.End(err)
@@ -53,10 +52,7 @@ func (s *Session) ConfigureQueue(ctx context.Context, queueURI string, o QueueOp
 // While the connection is down, closing succeeds at once.
 func (s *Session) CloseQueue(ctx context.Context, queueURI string, opts ...CallOption) error {
 	defer runtime.KeepAlive(s)
-	var call callConfig
-	for _, opt := range opts {
-		opt.applyCall(&call)
-	}
+	call := callOptions(opts)
 	ctx, sp := span(ctx, s.core.tracer, spanClose, queueURI)
 	err := s.core.closeQueue(ctx, queueURI, call)
 	sp.End(err)
@@ -84,6 +80,15 @@ func (c *core) opened(op, uri string) (*queue, error) {
 		return nil, errNotOpened(op, uri)
 	}
 	return q, nil
+}
+
+func callOptions(opts []CallOption) (c callConfig) {
+	for _, opt := range opts {
+		if opt != nil {
+			opt.applyCall(&c)
+		}
+	}
+	return c
 }
 
 // callTimeout returns the timeout of one call.

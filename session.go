@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/bmq-go/bmq/internal/engine"
 	"github.com/bmq-go/bmq/sessionevents"
@@ -79,9 +80,7 @@ type core struct {
 // go to the handler given by WithOnMessage. The caller has to call Stop or Close.
 func NewSession(ctx context.Context, onSessionEvent OnSessionEvent, opts ...Option) (*Session, error) {
 	cfg := defaultConfig()
-	for _, o := range opts {
-		o.applySession(&cfg)
-	}
+	cfg.apply(opts)
 	return newSession(ctx, onSessionEvent, &cfg)
 }
 
@@ -96,9 +95,7 @@ func NewSessionWithOptions(ctx context.Context, onSessionEvent OnSessionEvent, o
 	if broker != "" {
 		cfg.broker = broker
 	}
-	for _, opt := range extra {
-		opt.applySession(&cfg)
-	}
+	cfg.apply(extra)
 	return newSession(ctx, onSessionEvent, &cfg)
 }
 
@@ -111,8 +108,8 @@ func newSession(ctx context.Context, onSessionEvent OnSessionEvent, cfg *config)
 		return nil, err
 	}
 	log := cfg.log()
-	uri := cfg.brokerURI(log)
-	if err := checkBrokerURI(uri); err != nil {
+	uri, err := cfg.brokerURI(log)
+	if err != nil {
 		return nil, err
 	}
 	c := &core{
@@ -125,7 +122,6 @@ func newSession(ctx context.Context, onSessionEvent OnSessionEvent, cfg *config)
 		log:            log,
 		stop:           make(chan struct{}),
 	}
-	var err error
 	if c.engine, c.engineKind, err = newEngine(cfg.engine, cfg.engineConfig(uri, log, c)); err != nil {
 		return nil, err
 	}
@@ -175,18 +171,24 @@ func (c *core) start(ctx context.Context) error {
 // messages go back to the broker.
 //
 // If ctx ends first, Stop cuts the connection and returns the context's error;
-// handlers that still run are not waited for. A second Stop waits for the first. A
-// handler can't stop its session: ErrWouldDeadlock.
+// handlers that still run are not waited for. Stop may be called again, and by several
+// goroutines: each call waits for what is left to wait for. A handler can't stop its
+// session: ErrWouldDeadlock.
 func (s *Session) Stop(ctx context.Context) error {
 	defer runtime.KeepAlive(s)
 	return s.core.shutdown(ctx)
 }
 
-// Close is Stop with a context that allows the session's disconnect timeout, 30 s
-// where nothing else was set.
+// closeGrace is how long Close waits for handlers of a session whose broker did not
+// answer.
+const closeGrace = 5 * time.Second
+
+// Close is Stop with a context of its own: it allows the broker the session's
+// disconnect timeout, 30 s where nothing else was set, and handlers 5 s more. A broker
+// that does not answer is left, without an error; there is one if a handler still runs.
 func (s *Session) Close() error {
 	defer runtime.KeepAlive(s)
-	ctx, cancel := context.WithTimeout(context.Background(), s.core.timeouts.DisconnectTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), s.core.timeouts.DisconnectTimeout+closeGrace)
 	defer cancel()
 	return s.core.shutdown(ctx)
 }
@@ -196,18 +198,31 @@ func (c *core) shutdown(ctx context.Context) error {
 		return failure(opStop, "", ErrWouldDeadlock, "Stop was called from a handler, for whose end it would wait; call it from another goroutine")
 	}
 	if c.stopped.Swap(true) {
-		select {
-		case <-c.stop:
-			return nil
-		case <-ctx.Done():
-			return contextError(opStop, "", ctx.Err())
-		}
+		return c.awaitStop(ctx)
 	}
 	defer close(c.stop)
 	ctx, sp := span(ctx, c.tracer, spanStop, "")
 	err := c.takeDown(ctx)
 	sp.End(err)
 	return err
+}
+
+// awaitStop waits for a Stop that is under way, and for handlers that it did not wait
+// for.
+func (c *core) awaitStop(ctx context.Context) error {
+	select {
+	case <-c.stop:
+	default:
+		select {
+		case <-c.stop:
+		case <-ctx.Done():
+			return contextError(opStop, "", ctx.Err())
+		}
+	}
+	if err := c.dispatch.close(ctx); err != nil {
+		return contextError(opStop, "", err)
+	}
+	return nil
 }
 
 func (c *core) takeDown(ctx context.Context) error {

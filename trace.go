@@ -7,7 +7,8 @@ import "context"
 type Tracer interface {
 	// StartSpan begins a span. name is one of "bmq.session.start", "bmq.session.stop",
 	// "bmq.queue.open", "bmq.queue.configure" and "bmq.queue.close"; queueURI is empty
-	// for those of the session. The context that it returns is used for the operation.
+	// for those of the session. The context that it returns is used for the operation;
+	// nil stands for ctx, and a Span that is nil for one that does nothing.
 	// It is called on the goroutine that called the session.
 	StartSpan(ctx context.Context, name, queueURI string) (context.Context, Span)
 }
@@ -39,5 +40,12 @@ func span(ctx context.Context, t Tracer, name, uri string) (context.Context, Spa
 	if t == nil {
 		return ctx, noSpan{}
 	}
-	return t.StartSpan(ctx, name, uri)
+	inner, s := t.StartSpan(ctx, name, uri)
+	if inner == nil {
+		inner = ctx
+	}
+	if s == nil {
+		s = noSpan{}
+	}
+	return inner, s
 }

@@ -3,7 +3,7 @@
 //
 //	func TestOrders(t *testing.T) {
 //		broker := bmqtest.Start(t)
-//		session, err := bmq.NewSession(ctx, onEvent, onMessage, bmq.WithBroker(broker.URI()))
+//		session, err := bmq.NewSession(t.Context(), onEvent, bmq.WithBroker(broker.URI()))
 //		…
 //	}
 //

@@ -19,6 +19,7 @@ var timeouts = chapter("timeouts",
 	Behaviour{Name: "each-of-the-five-is-its-own", Ref: "4/2 4/10", Run: fiveTimeouts},
 	Behaviour{Name: "a-calls-own-timeout-wins", Ref: "4/16", Run: callTimeout},
 	Behaviour{Name: "a-broker-that-does-not-say-goodbye-is-left", Ref: "5.4/silent", Run: disconnectTimesOut},
+	Behaviour{Name: "closing-does-not-mind-a-broker-that-does-not-say-goodbye", Ref: "4/14 5.4/silent", Run: closeDisconnectTimesOut},
 )
 
 // silent has the broker's answers to requests lost.
@@ -174,4 +175,12 @@ func disconnectTimesOut(e *Env) {
 	c.stop()
 	e.GreaterOrEqual(time.Since(start), brief)
 	e.Equal(bmq.AckUnknown, c.answers()[0].Status)
+}
+
+func closeDisconnectTimesOut(e *Env) {
+	c := e.client(bmq.WithTimeouts(bmq.Timeouts{DisconnectTimeout: brief}))
+	e.proxy.stall(down)
+	e.NoError(c.Close())
+	c.ended.Store(true)
+	c.awaitEvents("Connected", "Disconnected")
 }

@@ -1,0 +1,168 @@
+package bmq_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bmq-go/bmq"
+	"github.com/bmq-go/bmq/bmqtest"
+	"github.com/stretchr/testify/require"
+)
+
+// tries lists what a function of the application may do besides working.
+func tries(stuck <-chan struct{}) map[string]func() error {
+	return map[string]func() error{
+		"panics":               func() error { panic("no luck") },
+		"fails":                func() error { return errors.New("no luck") },
+		"ignores its context":  func() error { <-stuck; return nil },
+		"ends its goroutine":   func() error { runtime.Goexit(); return nil },
+		"answers with nothing": func() error { return nil },
+	}
+}
+
+func TestDialersMayFailInAnyWay(t *testing.T) {
+	stuck := make(chan struct{})
+	defer close(stuck)
+	for name, try := range tries(stuck) {
+		t.Run(name, func(t *testing.T) {
+			dial := func(context.Context, string, string) (net.Conn, error) { return nil, try() }
+			requireFailedStart(t, name, bmq.WithDialer(dial), bmq.WithBroker("tcp://127.0.0.1:1"))
+		})
+	}
+}
+
+func TestCredentialProvidersMayFailInAnyWay(t *testing.T) {
+	broker := bmqtest.Start(t, bmqtest.WithUser("user", "secret"), bmqtest.WithoutAnonymous())
+	stuck := make(chan struct{})
+	defer close(stuck)
+	for name, try := range tries(stuck) {
+		t.Run(name, func(t *testing.T) {
+			provider := func(context.Context) (bmq.AuthnCredential, error) { return bmq.AuthnCredential{}, try() }
+			requireFailedStart(t, name, bmq.WithAuthnCredentialProvider(provider), bmq.WithBroker(broker.URI()))
+		})
+	}
+}
+
+// requireFailedStart starts a session that can't come up. It is given up when the first
+// attempt has failed, or could have.
+func requireFailedStart(t *testing.T, name string, opts ...bmq.Option) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	want := context.Canceled
+	if name == "ignores its context" {
+		ctx, cancel = context.WithTimeout(ctx, 20*time.Millisecond)
+		defer cancel()
+		want = context.DeadlineExceeded
+	}
+	logger := slog.New(onWarning{slog.DiscardHandler, cancel})
+	_, err := bmq.NewSession(ctx, ignore, append(opts, bmq.WithLogger(logger))...)
+	require.ErrorIs(t, err, want)
+	if name == "panics" || name == "fails" {
+		require.ErrorContains(t, err, "no luck")
+	}
+}
+
+// onWarning is a log that does something when there is a warning in it.
+type onWarning struct {
+	slog.Handler
+	do func()
+}
+
+func (onWarning) Enabled(_ context.Context, l slog.Level) bool { return l == slog.LevelWarn }
+
+func (h onWarning) Handle(context.Context, slog.Record) error {
+	h.do()
+	return nil
+}
+
+// noTracer answers with no span and no context.
+type noTracer struct{}
+
+func (noTracer) StartSpan(context.Context, string, string) (context.Context, bmq.Span) {
+	return nil, nil // as a careless tracer does
+}
+
+func TestTracersMayAnswerWithNothing(t *testing.T) {
+	s, _ := start(t, bmq.WithTracer(noTracer{}))
+	require.NoError(t, s.OpenQueue(t.Context(), memory, bmq.WithWrite()))
+	require.NoError(t, s.CloseQueue(t.Context(), memory))
+}
+
+func TestOptionsThatAreNilAreSkipped(t *testing.T) {
+	s, _ := start(t, nil)
+	require.NoError(t, s.OpenQueue(t.Context(), memory, nil, bmq.WithRead(), nil))
+	require.NoError(t, s.ConfigureQueue(t.Context(), memory, bmq.Paused(), nil))
+	require.NoError(t, s.CloseQueue(t.Context(), memory, nil))
+	broker := bmqtest.Start(t)
+	other, err := bmq.NewSessionWithOptions(t.Context(), ignore, nil, broker.URI(), bmq.SessionOptions{}, nil)
+	require.NoError(t, err)
+	require.NoError(t, other.Close())
+}
+
+func TestZeroMonitorIsHealthy(t *testing.T) {
+	var m bmq.BasicHealthMonitor
+	require.Equal(t, bmq.HostHealthy, m.State())
+	s, r := start(t, bmq.WithHostHealthMonitor(&m))
+	sensitive := bmq.WithQueueOptions(bmq.QueueOptions{SuspendsOnBadHostHealth: bmq.Some(true)})
+	require.NoError(t, s.OpenQueue(t.Context(), memory, bmq.WithWrite(), sensitive))
+	m.SetHealthy() // no news
+	m.SetUnhealthy()
+	require.Equal(t, bmq.HostUnhealthy, m.State())
+	r.wait("two events", func() bool { return len(r.events) == 3 })
+	require.Equal(t, "<HostUnhealthy>", r.events[1].String())
+}
+
+func TestMonitorThatIsNilIsNone(t *testing.T) {
+	var none *bmq.BasicHealthMonitor
+	s, _ := start(t, bmq.WithHostHealthMonitor(none))
+	sensitive := bmq.WithQueueOptions(bmq.QueueOptions{SuspendsOnBadHostHealth: bmq.Some(true)})
+	require.ErrorIs(t, s.OpenQueue(t.Context(), memory, bmq.WithWrite(), sensitive), bmq.ErrHealthMonitoringDisabled)
+}
+
+func TestBatchesThatNoSessionMadeAreRefused(t *testing.T) {
+	s, _ := start(t)
+	require.ErrorIs(t, new(bmq.Batch).Add(memory, []byte("x")), bmq.ErrValue)
+	for _, b := range []*bmq.Batch{nil, {}} {
+		_, err := s.PostBatch(t.Context(), b)
+		require.ErrorIs(t, err, bmq.ErrValue)
+	}
+}
+
+func TestBadBrokerURISaysWhereItIsFrom(t *testing.T) {
+	_, err := bmq.NewSession(t.Context(), ignore, bmq.WithBroker("localhost:30114"))
+	require.ErrorIs(t, err, bmq.ErrInvalidArgument)
+	require.NotContains(t, err.Error(), "BMQ_BROKER_URI")
+	t.Setenv("BMQ_BROKER_URI", "localhost:30114")
+	_, err = bmq.NewSession(t.Context(), ignore)
+	require.ErrorIs(t, err, bmq.ErrInvalidArgument)
+	require.ErrorContains(t, err, "BMQ_BROKER_URI")
+	require.Equal(t, 1, strings.Count(err.Error(), "localhost:30114"))
+}
+
+func TestStoppingAgainWaitsForHandlersToo(t *testing.T) {
+	gate, entered := make(chan struct{}), make(chan struct{})
+	s, _ := start(t, bmq.WithOnMessage(func(*bmq.Message, *bmq.MessageHandle) {
+		close(entered)
+		<-gate
+	}))
+	require.NoError(t, s.OpenQueue(t.Context(), memory, bmq.WithRead(), bmq.WithWrite()))
+	require.NoError(t, s.Post(t.Context(), memory, []byte("x")))
+	<-entered
+	for range 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		require.ErrorIs(t, s.Stop(ctx), context.DeadlineExceeded)
+	}
+	close(gate)
+	require.NoError(t, s.Stop(t.Context()))
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.NoError(t, s.Stop(over), "there is nothing to wait for")
+}
