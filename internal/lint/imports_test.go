@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 		"sessionevents",
 	},
 	"admin":     {"internal/framing", "internal/wire", "internal/wire/ctrl"},
-	"messaging": {".", "admin", "sessionevents"},
+	"messaging": {".", "admin", "internal/expr", "sessionevents"},
 
 	"internal/broker": {"internal/expr", "internal/framing", "internal/wire", "internal/wire/ctrl"},
 	"bmqtest":         {"internal/broker", "internal/wire", "internal/wire/ctrl"},
