@@ -3,10 +3,12 @@ package bmq_test
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -165,4 +167,45 @@ func TestStoppingAgainWaitsForHandlersToo(t *testing.T) {
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.NoError(t, s.Stop(over), "there is nothing to wait for")
+}
+
+// answering listens, and gives each connection an answer of its own.
+func answering(t *testing.T, text string) (uri string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() {
+				defer conn.Close()
+				_, _ = io.WriteString(conn, text)
+				_, _ = io.Copy(io.Discard, conn) // until the client has enough
+			})
+		}
+	})
+	t.Cleanup(func() {
+		require.NoError(t, l.Close())
+		all.Wait()
+	})
+	return "tcp://" + l.Addr().String()
+}
+
+func TestWhatIsNoBrokerIsCalledThat(t *testing.T) {
+	uri := answering(t, "HTTP/1.1 400 Bad Request\r\n\r\n")
+	ctx, cancel := context.WithCancel(t.Context())
+	logger := slog.New(onWarning{slog.DiscardHandler, cancel})
+	_, err := bmq.NewSession(ctx, ignore, bmq.WithBroker(uri), bmq.WithLogger(logger))
+	require.ErrorContains(t, err, "what answers at "+strings.TrimPrefix(uri, "tcp://")+" is no BlazingMQ broker")
+}
+
+func TestStartThatNobodyAnswersSaysWhoWasAsked(t *testing.T) {
+	uri := answering(t, "")
+	_, err := bmq.NewSession(t.Context(), ignore, bmq.WithBroker(uri), bmq.WithTimeouts(bmq.Timeouts{ConnectTimeout: 20 * time.Millisecond}))
+	require.ErrorIs(t, err, bmq.ErrBrokerTimeout)
+	require.EqualError(t, err, "Failed to start session: TIMEOUT: no answer from "+uri+" within 20ms")
 }

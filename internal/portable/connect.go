@@ -148,7 +148,10 @@ func (c *connection) send(m ctrl.Message) error {
 // receive reads the next event, which has to be a control message of the given kind.
 func (c *connection) receive(typ wire.EventType, m ctrl.Message) error {
 	frame, err := c.reader.Next()
-	if err != nil {
+	switch {
+	case errors.Is(err, wire.ErrFrame):
+		return fmt.Errorf("what answers at %v is no BlazingMQ broker: %w", c.RemoteAddr(), err)
+	case err != nil:
 		return fmt.Errorf("the broker closed the connection: %w", err)
 	}
 	ev, err := wire.ParseEvent(frame)
