@@ -28,39 +28,76 @@ func (*timeoutError) Timeout() bool { return true }
 // not about a context: that gives the context's own error.
 var ErrBrokerTimeout error = &timeoutError{sentinel{"timed out waiting for the broker"}}
 
-// What can go wrong. Each is also ErrBMQ.
+// What a program did that can't be done. Each is also ErrBMQ.
 var (
-	ErrSessionStopped           error = &sentinel{"session is stopped"}
-	ErrQueueNotOpened           error = &sentinel{"queue is not open"}
-	ErrQueueClosing             error = &sentinel{"queue is closing"}
-	ErrInvalidGUID              error = &sentinel{"invalid GUID"}
-	ErrNoOnMessage              error = &sentinel{"no message handler"}
-	ErrHealthMonitoringDisabled error = &sentinel{"host health monitoring is off"}
-	ErrPayloadEmpty             error = &sentinel{"payload is empty"}
-	ErrPayloadTooBig            error = &sentinel{"payload is too big"}
-	ErrEventTooBig              error = &sentinel{"event is too big"}
-	ErrQueueReadOnly            error = &sentinel{"queue was not opened for writing"}
-	ErrQueueSuspended           error = &sentinel{"queue is suspended while the host is unhealthy"}
-	ErrBWLimit                  error = &sentinel{"too much waits to be sent to the broker"}
-	ErrUnsupportedPropertyType  error = &sentinel{"unsupported type of property"}
-	ErrUnknownOverride          error = &sentinel{"type override for a property that is not there"}
-	ErrWouldDeadlock            error = &sentinel{"call would wait for the handler it is made from"}
-	ErrEngineUnavailable        error = &sentinel{"engine is not in this program"}
-
-	ErrUnknown           error = &sentinel{"unknown failure"}
-	ErrNotConnected      error = &sentinel{"not connected"}
-	ErrCanceled          error = &sentinel{"canceled"}
-	ErrNotSupported      error = &sentinel{"not supported"}
-	ErrRefused           error = &sentinel{"refused"}
-	ErrInvalidArgument   error = &sentinel{"invalid argument"}
-	ErrNotReady          error = &sentinel{"not ready"}
-	ErrAlreadyOpened     error = &sentinel{"queue is already open in this session"}
+	// ErrSessionStopped: Stop, Close or Drain was called. A session can't be started again.
+	ErrSessionStopped error = &sentinel{"session is stopped"}
+	// ErrQueueNotOpened: the session has no open queue of that URI. A queue that was opened
+	// with an application id is known by its whole URI.
+	ErrQueueNotOpened error = &sentinel{"queue is not open"}
+	// ErrQueueClosing: the queue is being closed. Pause and confirm before closing.
+	ErrQueueClosing error = &sentinel{"queue is closing"}
+	// ErrAlreadyOpened: the URI is open in this session. To open it otherwise, close it.
+	ErrAlreadyOpened error = &sentinel{"queue is already open in this session"}
+	// ErrAlreadyInProgress: the queue is being opened, configured or closed, maybe for a
+	// caller that did not wait for it. Try again later.
 	ErrAlreadyInProgress error = &sentinel{"an operation on this queue is already in progress"}
-	ErrInvalidURI        error = &sentinel{"invalid URI"}
-	ErrInvalidFlags      error = &sentinel{"queue must be opened for reading, for writing or for both"}
-	ErrLimitMessages     error = &sentinel{"queue or domain is full by number of messages"}
-	ErrLimitBytes        error = &sentinel{"queue or domain is full by bytes"}
-	ErrStorageFailure    error = &sentinel{"broker could not store the message"}
+	// ErrInvalidURI: it is not of the form bmq://domain[.~tier]/queue[?id=appId].
+	ErrInvalidURI error = &sentinel{"invalid URI"}
+	// ErrInvalidFlags: neither WithRead nor WithWrite was given.
+	ErrInvalidFlags error = &sentinel{"queue must be opened for reading, for writing or for both"}
+	// ErrNoOnMessage: reading needs WithOnMessage, or WithPull for Messages.
+	ErrNoOnMessage error = &sentinel{"no message handler"}
+	// ErrHealthMonitoringDisabled: SuspendsOnBadHostHealth needs WithHostHealthMonitor.
+	ErrHealthMonitoringDisabled error = &sentinel{"host health monitoring is off"}
+	// ErrQueueReadOnly: posting needs WithWrite.
+	ErrQueueReadOnly error = &sentinel{"queue was not opened for writing"}
+	// ErrPayloadEmpty: a message has at least one byte, whatever its properties.
+	ErrPayloadEmpty error = &sentinel{"payload is empty"}
+	// ErrPayloadTooBig: payload and properties have more than 64 MiB.
+	ErrPayloadTooBig error = &sentinel{"payload is too big"}
+	// ErrEventTooBig: a batch has more than 66 MiB, with the native engine.
+	ErrEventTooBig error = &sentinel{"event is too big"}
+	// ErrUnsupportedPropertyType: a property is no bool, integer, string or []byte.
+	ErrUnsupportedPropertyType error = &sentinel{"unsupported type of property"}
+	// ErrUnknownOverride: WithPropertyTypeOverrides names what WithProperties does not.
+	ErrUnknownOverride error = &sentinel{"type override for a property that is not there"}
+	// ErrInvalidGUID: the GUID of a message to confirm is unset, or a text is no GUID.
+	ErrInvalidGUID error = &sentinel{"invalid GUID"}
+	// ErrWouldDeadlock: Stop, Close and Drain wait for handlers and can't be called by one.
+	ErrWouldDeadlock error = &sentinel{"call would wait for the handler it is made from"}
+	// ErrEngineUnavailable: the engine that was asked for is not compiled in.
+	ErrEngineUnavailable error = &sentinel{"engine is not in this program"}
+	// ErrInvalidArgument: what the error's text says.
+	ErrInvalidArgument error = &sentinel{"invalid argument"}
+)
+
+// What circumstances do not allow, now. Each is also ErrBMQ.
+var (
+	// ErrNotConnected: the connection is down. A message that could not be confirmed comes
+	// again.
+	ErrNotConnected error = &sentinel{"not connected"}
+	// ErrBWLimit: too much waits to be sent, or for acks, and there was no room within the
+	// channel write timeout. Post less, or wait for ChannelLowWatermark.
+	ErrBWLimit error = &sentinel{"too much waits to be sent to the broker"}
+	// ErrQueueSuspended: the host is unhealthy. Posting works again after QueueResumed.
+	ErrQueueSuspended error = &sentinel{"queue is suspended while the host is unhealthy"}
+	// ErrCanceled: the connection was lost while the queue was being closed. It is closed.
+	ErrCanceled error = &sentinel{"canceled"}
+	// ErrNotSupported: the broker can't do it, such as subscriptions.
+	ErrNotSupported error = &sentinel{"not supported"}
+	// ErrRefused: the broker won't do it; the error has its words.
+	ErrRefused error = &sentinel{"refused"}
+	// ErrNotReady: the broker can't do it yet.
+	ErrNotReady error = &sentinel{"not ready"}
+	// ErrUnknown: the broker failed, which the error has its words for, or nobody knows what
+	// became of a post.
+	ErrUnknown error = &sentinel{"unknown failure"}
+	// ErrLimitMessages and ErrLimitBytes: queue or domain is full. Consumers make room.
+	ErrLimitMessages error = &sentinel{"queue or domain is full by number of messages"}
+	ErrLimitBytes    error = &sentinel{"queue or domain is full by bytes"}
+	// ErrStorageFailure: the broker could not store the message.
+	ErrStorageFailure error = &sentinel{"broker could not store the message"}
 )
 
 // ErrValue says that an argument has a value that is not allowed; Python's

@@ -12,6 +12,7 @@ import (
 
 var events = chapter("events",
 	Behaviour{Name: "a-slow-consumer-is-told-and-told-again", Ref: "5.7/slow", Run: slowConsumer},
+	Behaviour{Name: "a-slow-handler-of-acks-is-told-too", Ref: "5.7/slow", Run: slowAcks},
 	Behaviour{Name: "a-handler-of-events-may-panic", Ref: "4/64", Run: eventHandlerPanics},
 	Behaviour{Name: "a-handler-of-messages-may-panic", Ref: "4/79", Run: messageHandlerPanics},
 	Behaviour{Name: "a-handler-of-acks-may-panic", Ref: "4/79", Run: ackHandlerPanics},
@@ -53,6 +54,27 @@ func slowConsumer(e *Env) {
 	e.Regexp("^Connected m SlowConsumerHighWaterMark m ", text, "ahead of what waits")
 	e.Regexp("m SlowConsumerNormal$", text)
 	e.Equal([]string{"Connected", "SlowConsumerHighWaterMark", "SlowConsumerNormal"}, c.events())
+}
+
+// slowAcks: the handler is stuck in the first ack while others come in events of their
+// own. Nothing holds posts up.
+func slowAcks(e *Env) {
+	const high = 4
+	uri := e.queue(memoryPriority)
+	w := e.clientWith(setup{writer: true, options: []bmq.Option{bmq.WithEventQueueWatermarks(1, high)}})
+	w.open(uri, bmq.WithWrite())
+	gate := make(chan struct{})
+	e.NoError(w.Post(e.soon(), uri, []byte("m"), bmq.WithOnAck(func(*bmq.Ack) { <-gate })))
+	n := 0
+	for ; w.Stats().WaitingEvents < high; n++ {
+		e.eventually("the ack arrives", func() bool { return int(w.Stats().Acks) == n+1 })
+		w.post(uri, "m")
+		e.Less(n, 10*high)
+	}
+	close(gate)
+	w.awaitEvent("SlowConsumerNormal", 1)
+	w.awaitAcks(n)
+	e.Equal([]string{"Connected", "SlowConsumerHighWaterMark", "SlowConsumerNormal"}, w.events())
 }
 
 func eventHandlerPanics(e *Env) {

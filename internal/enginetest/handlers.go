@@ -10,7 +10,10 @@ import (
 
 // handlers are all pairs of a handler and a method that may wait: the handler calls
 // the method of its own session.
-var handlers = chapter("handlers", handlerPairs()...)
+var handlers = chapter("handlers", append(handlerPairs(),
+	Behaviour{Name: "pulling-works-in-a-handler-of-acks", Ref: "1.15/calls", Run: pullInAckHandler},
+	Behaviour{Name: "pulling-works-in-a-handler-of-events", Ref: "1.15/calls", Run: pullInEventHandler},
+)...)
 
 // handlerCall is a method as a handler calls it. queue is one that is open for
 // reading and writing, m a message from it.
@@ -162,4 +165,64 @@ func (e *Env) prepared(c *client, uri string, call handlerCall) error {
 		return err
 	}
 	return call.call(ctx, c, uri, &bmq.Message{QueueURI: uri, GUID: *a.GUID})
+}
+
+// pullOne takes the next message of a session that has no handler for them.
+func (c *client) pullOne() (payload string, err error) {
+	for m, err := range c.Messages(c.e.soon()) {
+		if err != nil {
+			return "", err
+		}
+		return string(m.Data), c.Session.Confirm(m)
+	}
+	return "", nil
+}
+
+// pullResult is what a handler pulled.
+type pullResult struct {
+	payload string
+	err     error
+}
+
+func (e *Env) pulledIs(result <-chan pullResult) {
+	e.t.Helper()
+	select {
+	case r := <-result:
+		e.NoError(r.err)
+		e.Equal("x", r.payload)
+	case <-e.soon().Done():
+		e.FailNow("the handler gets no message")
+	}
+}
+
+func pullInAckHandler(e *Env) {
+	uri := e.queue(memoryPriority)
+	result := make(chan pullResult, 1)
+	c := e.clientWith(setup{pull: true})
+	c.open(uri, bmq.WithRead(), bmq.WithWrite())
+	e.NoError(c.Post(e.soon(), uri, []byte("x"), bmq.WithOnAck(func(*bmq.Ack) {
+		payload, err := c.pullOne()
+		result <- pullResult{payload, err}
+	})))
+	e.pulledIs(result)
+}
+
+func pullInEventHandler(e *Env) {
+	uri := e.queue(memoryPriority)
+	result := make(chan pullResult, 1)
+	m := bmq.NewBasicHealthMonitor()
+	c := e.clientWith(setup{
+		pull:    true,
+		options: []bmq.Option{bmq.WithHostHealthMonitor(m)},
+		onEvent: func(c *client, ev sessionevents.SessionEvent) {
+			if _, ok := ev.(sessionevents.HostUnhealthy); ok {
+				payload, err := c.pullOne()
+				result <- pullResult{payload, err}
+			}
+		},
+	})
+	c.open(uri, bmq.WithRead(), bmq.WithWrite())
+	m.SetUnhealthy()
+	c.deliver(uri, "x")
+	e.pulledIs(result)
 }
