@@ -17,6 +17,6 @@ const official = "BMQ_TEST_BROKER"
 var officialURI = os.Getenv(official)
 
 func TestMain(m *testing.M) {
-	proctest.Main(map[string]func(){"router": routerProgram})
+	proctest.Main(map[string]func(){"router": routerProgram, "worker": workerProgram})
 	goleak.VerifyTestMain(m)
 }
