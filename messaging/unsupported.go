@@ -53,7 +53,7 @@ var answers = map[string]answer{
 	"durable":          {domainSetting, "operator: storage.config"},
 	"auto_delete":      {"the broker removes every queue that is empty and unused for a while", "use TempQueue"},
 	"arguments":        {domainSetting, "operator: the domain's parameters; a dead-letter queue is Queue.DeadLetter"},
-	"expires":          {domainSetting, "operator: maxIdleTime"},
+	"expires":          {"it is the operator's setting of a broker", "operator: queueOperations.keepaliveDurationMs"},
 	"message_ttl":      {domainSetting, "operator: messageTtl; Message.Expiration is enforced by consumers of this package"},
 	"max_length":       {domainSetting, "operator: storage.queueLimits.messages"},
 	"max_length_bytes": {domainSetting, "operator: storage.queueLimits.bytes"},
