@@ -54,6 +54,9 @@ examples: ## run each example on the embedded broker
 	$(GO) run ./examples/quickstart
 	$(GO) run ./examples/producer
 	$(GO) run ./examples/health_monitoring
+	$(GO) run ./examples/worker
+	$(GO) run ./examples/fanout
+	$(GO) run ./examples/rpc
 	@echo "go run ./examples/consumer runs until Ctrl-C."
 
 venv: ## make .venv with the Python SDK, for the tests in internal/interop
