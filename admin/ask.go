@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/bmq-go/bmq/internal/wire"
 )
@@ -20,33 +19,26 @@ type failed struct {
 	} `json:"error"`
 }
 
-// ask runs a command and fills answer, which json.Unmarshal takes, from a broker that
-// has JSON; else parse gets the text. parse returns false for text that tells of a
-// failure.
-func (c *Client) ask(ctx context.Context, command string, answer any, parse func(text string) bool) error {
+// ask runs a command and fills answer, which json.Unmarshal takes. An answer without
+// the member that is named is an error.
+func (c *Client) ask(ctx context.Context, command, member string, answer any) error {
 	text, err := c.Run(ctx, asJSON+command)
-	var refused *CommandError
-	switch {
-	case err == nil:
-		var f failed
-		if err := json.Unmarshal([]byte(text), &f); err != nil {
-			return fmt.Errorf("admin: %s: the answer is no JSON: %w", command, err)
-		}
-		if f.Error != nil {
-			return &CommandError{Command: command, Text: f.Error.Message}
-		}
-		if err := json.Unmarshal([]byte(text), answer); err != nil {
-			return fmt.Errorf("admin: %s: the answer is not what was expected: %w", command, err)
-		}
-		return nil
-	case !errors.As(err, &refused) || !strings.Contains(refused.Text, "ENCODING"):
+	if err != nil {
 		return err
 	}
-	if text, err = c.Run(ctx, command); err != nil {
-		return err
+	var f failed
+	var members map[string]json.RawMessage
+	if err := errors.Join(json.Unmarshal([]byte(text), &members), json.Unmarshal([]byte(text), &f)); err != nil {
+		return fmt.Errorf("admin: %s: the answer is no JSON object: %w", command, err)
 	}
-	if !parse(text) {
-		return &CommandError{Command: command, Text: text}
+	if f.Error != nil {
+		return &CommandError{Command: command, Text: f.Error.Message}
+	}
+	if members[member] == nil {
+		return fmt.Errorf("admin: %s: the answer has no %s", command, member)
+	}
+	if err := json.Unmarshal(members[member], answer); err != nil {
+		return fmt.Errorf("admin: %s: the answer is not what was expected: %w", command, err)
 	}
 	return nil
 }

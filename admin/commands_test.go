@@ -9,6 +9,7 @@ import (
 
 	"github.com/bmq-go/bmq"
 	"github.com/bmq-go/bmq/admin"
+	"github.com/bmq-go/bmq/bmqtest"
 )
 
 // unique makes a name of a queue that nobody else uses.
@@ -45,7 +46,7 @@ func TestPurgeEmptiesAQueueAndTellsHowMuchItWas(t *testing.T) {
 	})
 }
 
-func TestLargeNumbersAreReadAsTheyArePrinted(t *testing.T) {
+func TestLargeNumbersAreExact(t *testing.T) {
 	onBrokers(t, func(t *testing.T, uri string) {
 		q := unique("bmq.test.mem.priority")
 		s := session(t, uri, q)
@@ -53,11 +54,11 @@ func TestLargeNumbersAreReadAsTheyArePrinted(t *testing.T) {
 		info, err := client(t, uri).Queue(t.Context(), q)
 		require.NoError(t, err)
 		require.Equal(t, int64(1200), info.Messages)
-		require.InDelta(t, 6000, info.Bytes, 10, "rounded where it is text")
+		require.Equal(t, int64(6000), info.Bytes)
 		purged, err := client(t, uri).PurgeQueue(t.Context(), q)
 		require.NoError(t, err)
 		require.Equal(t, int64(1200), purged.Messages)
-		require.InDelta(t, 6000, purged.Bytes, 10)
+		require.Equal(t, int64(6000), purged.Bytes)
 	})
 }
 
@@ -154,6 +155,10 @@ func TestWhatDoesNotExistIsNotFound(t *testing.T) {
 		require.ErrorIs(t, err, admin.ErrNotFound)
 		_, err = c.PurgeQueue(t.Context(), q)
 		require.ErrorIs(t, err, admin.ErrNotFound)
+		fanout := unique("bmq.test.mem.fanout")
+		session(t, uri, fanout)
+		_, err = c.PurgeQueue(t.Context(), fanout+"?id=nosuch")
+		require.ErrorIs(t, err, admin.ErrNotFound)
 		_, err = c.Queue(t.Context(), "bmq://no.such.domain/q")
 		require.ErrorIs(t, err, admin.ErrNotFound)
 		_, err = c.Domain(t.Context(), "no.such.domain")
@@ -192,4 +197,13 @@ func TestNamesCanNotSmuggleWordsIntoACommand(t *testing.T) {
 		_, err = c.Queue(context.Background(), uri)
 		require.ErrorContains(t, err, "URI", uri)
 	}
+}
+
+func TestADomainWithoutLimits(t *testing.T) {
+	b := bmqtest.Start(t, bmqtest.WithDomain(bmqtest.Domain{Name: "d"}))
+	d, err := client(t, b.URI()).Domain(t.Context(), "d")
+	require.NoError(t, err)
+	require.Zero(t, d.MaxMessages)
+	require.Zero(t, d.MaxBytes)
+	require.Empty(t, d.Queues)
 }

@@ -144,7 +144,7 @@ func TestBadAnswersAreErrors(t *testing.T) {
 }
 
 func TestAnswersOfAnUnexpectedShapeAreErrors(t *testing.T) {
-	for _, text := range []string{"what?", `"x"`, `{"purgedQueues":7,"queueInternals":7,"domainInfo":7,"stats":7}`} {
+	for _, text := range []string{"what?", `"x"`, `{}`, `{"purgedQueues":7,"queueInternals":7,"domainInfo":7,"stats":7}`} {
 		c := scripted(t, func(conn net.Conn, in *framing.Reader) {
 			welcome(conn)
 			if _, err := in.Next(); err == nil {

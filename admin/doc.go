@@ -10,7 +10,4 @@
 // Brokers take commands on the port that they take clients on. They are a matter of
 // operators: a command acts on all that the broker has, whoever it belongs to, and
 // none can be undone.
-//
-// Answers of the official broker are read from its JSON, those of the embedded broker,
-// which has text only, from its text. There sizes in bytes are rounded from 1 KiB on.
 package admin

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -45,31 +45,36 @@ func (c *Client) Domain(ctx context.Context, name string) (Domain, error) {
 		return Domain{}, err
 	}
 	var answer struct {
-		Info struct {
-			Config string   `json:"configJson"`
-			Queues []string `json:"queueUris"`
-			Meter  struct {
-				Messages    int64 `json:"numMessages"`
-				MaxMessages int64 `json:"messageCapacity"`
-				Bytes       int64 `json:"numBytes"`
-				MaxBytes    int64 `json:"byteCapacity"`
-			} `json:"capacityMeter"`
-		} `json:"domainInfo"`
+		Config string   `json:"configJson"`
+		Queues []string `json:"queueUris"`
+		Meter  struct {
+			Messages    int64 `json:"numMessages"`
+			MaxMessages int64 `json:"messageCapacity"`
+			Bytes       int64 `json:"numBytes"`
+			MaxBytes    int64 `json:"byteCapacity"`
+		} `json:"capacityMeter"`
 	}
-	d := Domain{Name: name}
-	if err := c.ask(ctx, command+" INFOS", &answer, d.parse); err != nil {
+	if err := c.ask(ctx, command+" INFOS", "domainInfo", &answer); err != nil {
 		return Domain{}, err
 	}
-	if info := &answer.Info; info.Config != "" {
-		d.Config, d.Queues = info.Config, info.Queues
-		d.Messages, d.MaxMessages = info.Meter.Messages, info.Meter.MaxMessages
-		d.Bytes, d.MaxBytes = info.Meter.Bytes, info.Meter.MaxBytes
-		if err := d.configure(); err != nil {
-			return Domain{}, fmt.Errorf("admin: the configuration of domain %s: %w", name, err)
-		}
+	d := Domain{
+		Name: name, Config: answer.Config, Queues: answer.Queues,
+		Messages: answer.Meter.Messages, MaxMessages: limit(answer.Meter.MaxMessages),
+		Bytes: answer.Meter.Bytes, MaxBytes: limit(answer.Meter.MaxBytes),
+	}
+	if err := d.configure(); err != nil {
+		return Domain{}, fmt.Errorf("admin: the configuration of domain %s: %w", name, err)
 	}
 	slices.Sort(d.Queues)
 	return d, nil
+}
+
+// limit returns 0 for the largest number, which brokers have where there is no limit.
+func limit(n int64) int64 {
+	if n == math.MaxInt64 {
+		return 0
+	}
+	return n
 }
 
 // configure reads Config in the schema of the official broker.
@@ -98,41 +103,6 @@ func (d *Domain) configure() error {
 	d.MaxProducers, d.MaxConsumers, d.MaxQueues = config.Producers, config.Consumers, config.Queues
 	d.MaxDeliveryAttempts = config.MaxAttempts
 	return nil
-}
-
-var (
-	domainConfig = regexp.MustCompile(`(?s)Config \.*:\n(\{.*?\n\})\n`)
-	domainMeter  = regexp.MustCompile(`(?s)domain \[.*?Messages: \[current: ([\d,]+), limit: ([\d,]+)\].*?Bytes +: \[current: ([^,]+), limit: ([^\]]+)\]`)
-	domainQueue  = regexp.MustCompile(`(?m)^ +\d+\. (bmq://\S+)$`)
-)
-
-// parse reads the text of the embedded broker.
-func (d *Domain) parse(text string) bool {
-	config, meter := domainConfig.FindStringSubmatch(text), domainMeter.FindStringSubmatch(text)
-	if config == nil || meter == nil {
-		return false
-	}
-	d.Config = config[1]
-	d.Messages, d.MaxMessages = number(meter[1]), number(meter[2])
-	d.Bytes, d.MaxBytes = size(meter[3]), size(meter[4])
-	for _, line := range lines(domainQueue, text) {
-		d.Queues = append(d.Queues, line[1])
-	}
-	var c struct {
-		Mode                                  Mode
-		AppIDs                                []string
-		Persistent                            bool
-		MessageTTL                            time.Duration
-		MaxProducers, MaxConsumers, MaxQueues int
-		MaxDeliveryAttempts                   int
-	}
-	if json.Unmarshal([]byte(d.Config), &c) != nil {
-		return false
-	}
-	d.Mode, d.AppIDs, d.Persistent, d.MessageTTL = c.Mode, c.AppIDs, c.Persistent, c.MessageTTL
-	d.MaxProducers, d.MaxConsumers, d.MaxQueues = c.MaxProducers, c.MaxConsumers, c.MaxQueues
-	d.MaxDeliveryAttempts = c.MaxDeliveryAttempts
-	return true
 }
 
 // Domains returns the names of the domains that have queues, sorted. Brokers learn of

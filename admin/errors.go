@@ -21,8 +21,7 @@ func (e *CommandError) Error() string { return "admin: " + e.Command + ": " + e.
 // Is reports a CommandError about something that does not exist as ErrNotFound.
 func (e *CommandError) Is(target error) bool {
 	return target == ErrNotFound &&
-		(strings.Contains(e.Text, "doesn't exist") || strings.Contains(e.Text, "was not found") ||
-			strings.Contains(e.Text, "there is no such appId") || strings.Contains(e.Text, "no such domain"))
+		(strings.Contains(e.Text, "doesn't exist") || strings.Contains(e.Text, "not found"))
 }
 
 // undecodable is how brokers begin the answer to a command that they can't read.

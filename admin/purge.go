@@ -1,9 +1,6 @@
 package admin
 
-import (
-	"context"
-	"regexp"
-)
+import "context"
 
 // Purged tells what a purge removed.
 type Purged struct {
@@ -45,38 +42,25 @@ func (c *Client) PurgeDomain(ctx context.Context, domain string) (Purged, error)
 	return c.purge(ctx, command+" PURGE")
 }
 
-var (
-	purgeTitle = regexp.MustCompile(`^Purged [\d,]+ message`)
-	purgeRow   = regexp.MustCompile(`(?m)^ *(` + sizePattern + `) +([\d,]+)  [0-9A-F]{10} +(?:(\S+) +)?(bmq://\S+)$`)
-)
-
 func (c *Client) purge(ctx context.Context, command string) (Purged, error) {
 	var answer struct {
-		PurgedQueues struct {
-			Queues []struct {
-				Queue *struct {
-					URI      string `json:"queueUri"`
-					AppID    string `json:"appId"`
-					Messages int64  `json:"numMessagesPurged"`
-					Bytes    int64  `json:"numBytesPurged"`
-				} `json:"queue"`
-				Error *struct {
-					Message string `json:"message"`
-				} `json:"error"`
-			} `json:"queues"`
-		} `json:"purgedQueues"`
+		Queues []struct {
+			Queue *struct {
+				URI      string `json:"queueUri"`
+				AppID    string `json:"appId"`
+				Messages int64  `json:"numMessagesPurged"`
+				Bytes    int64  `json:"numBytesPurged"`
+			} `json:"queue"`
+			Error *struct {
+				Message string `json:"message"`
+			} `json:"error"`
+		} `json:"queues"`
 	}
 	var p Purged
-	err := c.ask(ctx, command, &answer, func(text string) bool {
-		for _, row := range lines(purgeRow, text) {
-			p.add(PurgedQueue{URI: row[4], AppID: row[3], Messages: number(row[2]), Bytes: size(row[1])})
-		}
-		return purgeTitle.MatchString(text)
-	})
-	if err != nil {
+	if err := c.ask(ctx, command, "purgedQueues", &answer); err != nil {
 		return Purged{}, err
 	}
-	for _, q := range answer.PurgedQueues.Queues {
+	for _, q := range answer.Queues {
 		switch {
 		case q.Queue != nil:
 			p.add(PurgedQueue{URI: q.Queue.URI, AppID: q.Queue.AppID, Messages: q.Queue.Messages, Bytes: q.Queue.Bytes})

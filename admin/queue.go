@@ -1,9 +1,6 @@
 package admin
 
-import (
-	"context"
-	"regexp"
-)
+import "context"
 
 // Queue is a queue as it was at one moment.
 type Queue struct {
@@ -29,79 +26,52 @@ func (c *Client) Queue(ctx context.Context, queueURI string) (Queue, error) {
 		return Queue{}, err
 	}
 	var answer queueAnswer
-	q := Queue{URI: "bmq://" + qualified(uri) + "/" + uri.Queue}
-	if err := c.ask(ctx, command+" INTERNALS", &answer, q.parse); err != nil {
+	if err := c.ask(ctx, command+" INTERNALS", "queueInternals", &answer); err != nil {
 		return Queue{}, err
 	}
-	if len(q.Apps) == 0 {
-		answer.fill(&q)
-	}
+	q := Queue{URI: "bmq://" + qualified(uri) + "/" + uri.Queue}
+	answer.fill(&q)
 	return q, nil
 }
 
 // queueAnswer is what concerns us of the state of a queue in JSON.
 type queueAnswer struct {
+	State struct {
+		Storage struct {
+			Messages int64 `json:"numMessages"`
+			Bytes    int64 `json:"numBytes"`
+			Apps     []struct {
+				ID       string `json:"appId"`
+				Messages int64  `json:"numMessages"`
+			} `json:"virtualStorages"`
+		} `json:"storage"`
+	} `json:"state"`
 	Queue struct {
-		State struct {
-			Storage struct {
-				Messages int64 `json:"numMessages"`
-				Bytes    int64 `json:"numBytes"`
-				Apps     []struct {
-					ID       string `json:"appId"`
-					Messages int64  `json:"numMessages"`
-				} `json:"virtualStorages"`
-			} `json:"storage"`
-		} `json:"state"`
-		Queue struct {
-			Local struct {
-				Engine struct {
-					Fanout struct {
-						Consumers []struct {
-							ID    string `json:"appId"`
-							State struct {
-								Consumers int `json:"numConsumers"`
-							} `json:"appState"`
-						} `json:"consumerStates"`
-					} `json:"fanout"`
-				} `json:"queueEngine"`
-			} `json:"localQueue"`
-		} `json:"queue"`
-	} `json:"queueInternals"`
+		Local struct {
+			Engine struct {
+				Fanout struct {
+					Consumers []struct {
+						ID    string `json:"appId"`
+						State struct {
+							Consumers int `json:"numConsumers"`
+						} `json:"appState"`
+					} `json:"consumerStates"`
+				} `json:"fanout"`
+			} `json:"queueEngine"`
+		} `json:"localQueue"`
+	} `json:"queue"`
 }
 
 func (a *queueAnswer) fill(q *Queue) {
-	storage := &a.Queue.State.Storage
+	storage := &a.State.Storage
 	q.Messages, q.Bytes = storage.Messages, storage.Bytes
 	for _, s := range storage.Apps {
 		app := App{ID: s.ID, Messages: s.Messages}
-		for _, state := range a.Queue.Queue.Local.Engine.Fanout.Consumers {
+		for _, state := range a.Queue.Local.Engine.Fanout.Consumers {
 			if state.ID == s.ID {
 				app.Consumers = state.State.Consumers
 			}
 		}
 		q.Apps = append(q.Apps, app)
 	}
-}
-
-var (
-	storageLine   = regexp.MustCompile(`(?m)^ *Storage \.*: ([\d,]+) messages, (` + sizePattern + `)$`)
-	appLine       = regexp.MustCompile(`(?m)^ *(\S+) : \[appKey: \w+, numMessages: (\d+)\]$`)
-	consumersLine = regexp.MustCompile(`(?m)^ *(\S+): status=.*\n *-+\n *Consumers \.*: (\d+)$`)
-)
-
-// parse reads the state of a queue in text.
-func (q *Queue) parse(text string) bool {
-	storage := storageLine.FindStringSubmatch(text)
-	if storage == nil {
-		return false
-	}
-	q.Messages, q.Bytes = number(storage[1]), size(storage[2])
-	consumers := make(map[string]int)
-	for _, line := range lines(consumersLine, text) {
-		consumers[line[1]] = int(number(line[2]))
-	}
-	for _, line := range lines(appLine, text) {
-		q.Apps = append(q.Apps, App{ID: line[1], Messages: number(line[2]), Consumers: consumers[line[1]]})
-	}
-	return true
 }

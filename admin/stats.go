@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -26,17 +25,11 @@ type QueueStats struct {
 
 // Stats returns the statistics of all queues, sorted by URI.
 func (c *Client) Stats(ctx context.Context) ([]QueueStats, error) {
-	var answer struct {
-		Stats string `json:"stats"`
+	var text string // JSON in it
+	if err := c.ask(ctx, "STAT SHOW", "stats", &text); err != nil {
+		return nil, err
 	}
-	var list []QueueStats
-	err := c.ask(ctx, "STAT SHOW", &answer, func(text string) bool {
-		list = parseStats(text)
-		return strings.Contains(text, "DOMAINQUEUES")
-	})
-	if err == nil && answer.Stats != "" {
-		list, err = readStats(answer.Stats)
-	}
+	list, err := readStats(text)
 	if err != nil {
 		return nil, err
 	}
@@ -70,55 +63,4 @@ func readStats(text string) (list []QueueStats, err error) {
 		}
 	}
 	return list, nil
-}
-
-var (
-	statsTitle = regexp.MustCompile(`(?m)^ *\| producer\|.*$`)
-	statsRow   = regexp.MustCompile(`(?m)^ *(bmq://\S+) *\|(.*)$`)
-)
-
-// parseStats reads the table of the embedded broker.
-func parseStats(text string) (list []QueueStats) {
-	var columns []string
-	for name := range strings.SplitSeq(statsTitle.FindString(text), "|") {
-		columns = append(columns, strings.TrimSpace(name))
-	}
-	for _, row := range lines(statsRow, text) {
-		q := QueueStats{URI: row[1]}
-		for i, cell := range strings.Split(row[2], "|") {
-			if i+1 < len(columns) {
-				q.set(columns[i+1], cell)
-			}
-		}
-		list = append(list, q)
-	}
-	return list
-}
-
-func (q *QueueStats) set(column, cell string) {
-	if column == "bytes" {
-		q.Bytes = size(cell)
-		return
-	}
-	n := number(cell)
-	switch column {
-	case "producer":
-		q.Producers = int(n)
-	case "consumer":
-		q.Consumers = int(n)
-	case "msgs":
-		q.Messages = n
-	case "put":
-		q.Posted = n
-	case "push":
-		q.Pushed = n
-	case "confirm":
-		q.Confirmed = n
-	case "nack":
-		q.Nacked = n
-	case "GC":
-		q.Expired = n
-	case "reject":
-		q.Rejected = n
-	}
 }

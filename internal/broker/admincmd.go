@@ -19,9 +19,6 @@ func (w *words) next() string {
 	return word
 }
 
-// keyword takes a word in upper case.
-func (w *words) keyword() string { return strings.ToUpper(w.next()) }
-
 // badCommand is why a command can't be run.
 type badCommand string
 
@@ -43,121 +40,155 @@ func (b *Broker) Admin(command string) string {
 	if len(w) == 0 {
 		return undecodable("Empty input")
 	}
-	text, err := b.run(w)
+	e, err := w.encodingOf()
 	if err != nil {
 		return undecodable(err.Error())
 	}
-	return text
+	r, err := b.run(w)
+	if err != nil {
+		return undecodable(err.Error())
+	}
+	return r.print(e)
 }
 
 func undecodable(reason string) string {
 	return fmt.Sprintf("Unable to decode command (rc: -1, error: '%s')", reason)
 }
 
-const adminHelp = `This process responds to the following CMD subcommands:
-    HELP
-        List the commands
-    BROKERCONFIG DUMP
-        Print the configuration of the broker
-    DOMAINS DOMAIN <name> PURGE
-        Drop all messages of the queues of a domain
-    DOMAINS DOMAIN <name> INFOS
-        Print the configuration and the queues of a domain
-    DOMAINS DOMAIN <name> QUEUE <queue_name> PURGE <appId>
-        Drop the messages of an application, or of the whole queue for '*'
-    DOMAINS DOMAIN <name> QUEUE <queue_name> INTERNALS
-        Print the state of a queue
-    DOMAINS DOMAIN <name> QUEUE <queue_name> LIST [<appId>] <offset> <count>
-        Print 'count' messages from 'offset' on. A negative offset counts from the end, a negative count goes backwards, UNLIMITED is all
-    DOMAINS RECONFIGURE <domain>
-        Read the configuration of a domain again
-    STAT SHOW
-        Print statistics
-    CLUSTERS LIST
-        List the clusters
-`
+var adminHelp = []helpLine{
+	{"HELP", "List the commands"},
+	{"BROKERCONFIG DUMP", "Print the configuration of the broker"},
+	{"DOMAINS DOMAIN <name> PURGE", "Drop all messages of the queues of a domain"},
+	{"DOMAINS DOMAIN <name> INFOS", "Print the configuration and the queues of a domain"},
+	{"DOMAINS DOMAIN <name> QUEUE <queue_name> PURGE <appId>", "Drop the messages of an application, or of the whole queue for '*'"},
+	{"DOMAINS DOMAIN <name> QUEUE <queue_name> INTERNALS", "Print the state of a queue"},
+	{
+		"DOMAINS DOMAIN <name> QUEUE <queue_name> LIST [<appId>] <offset> <count>",
+		"Print 'count' messages from 'offset' on. A negative offset counts from the end, a negative count goes backwards, UNLIMITED is all",
+	},
+	{"DOMAINS RECONFIGURE <domain>", "Read the configuration of a domain again"},
+	{"DOMAINS RESOLVER CACHE_CLEAR (<domain>|ALL)", "Do nothing, successfully: this broker caches nothing"},
+	{"CONFIGPROVIDER CACHE_CLEAR (<domain>|ALL)", "Do nothing, successfully: this broker caches nothing"},
+	{"STAT SHOW", "Print statistics"},
+	{"CLUSTERS LIST", "List the clusters"},
+}
 
-func (b *Broker) run(w words) (string, error) {
+// clusterName is the name of the only cluster, of which this broker is the only
+// node.
+const clusterName = "local"
+
+// run runs a command. An error says that it is none.
+func (b *Broker) run(w words) (*result, error) {
 	switch word := w.next(); strings.ToUpper(word) {
 	case "HELP":
-		if k := w.keyword(); k != "" && k != "PLUMBING" {
-			return "", bad("Invalid HELP subcommand: %s", k)
+		k := w.next()
+		if k != "" && !strings.EqualFold(k, "PLUMBING") {
+			return nil, bad("Invalid HELP subcommand: %s", k)
 		}
-		return adminHelp, w.end()
+		return &result{Help: &helpResult{Commands: adminHelp, IsPlumbing: k != ""}}, w.end()
 	case "BROKERCONFIG":
 		if k := w.next(); !strings.EqualFold(k, "DUMP") {
-			return "", bad("Unexpected BROKERCONFIG subcommand: %s", k)
+			return nil, bad("Unexpected BROKERCONFIG subcommand: %s", k)
 		}
-		return b.printConfig(), w.end()
+		return &result{BrokerConfig: &configResult{b.configJSON()}}, w.end()
 	case "DOMAINS":
 		return b.runDomains(w)
+	case "CONFIGPROVIDER":
+		return clearCache(w, "CONFIGPROVIDER")
 	case "STAT":
 		if k := w.next(); !strings.EqualFold(k, "SHOW") {
-			return "", bad("Unexpected STAT subcommand: %s", k)
+			return nil, bad("Unexpected STAT subcommand: %s", k)
 		}
 		if err := w.end(); err != nil {
-			return "", err
+			return nil, err
 		}
-		return b.printStats(), nil
+		return &result{Stats: b.stats()}, nil
 	case "CLUSTERS":
 		if k := w.next(); !strings.EqualFold(k, "LIST") {
-			return "", bad("Invalid CLUSTERS subcommand: %s", k)
+			return nil, bad("Invalid CLUSTERS subcommand: %s", k)
 		}
-		return "The following clusters are active:\n    [LOCAL ] local:\n        localhost           0      UNSPECIFIED   \n", w.end()
+		return &result{ClusterList: &clustersResult{[]clusterInfo{{
+			"local", clusterName, []nodeInfo{{"localhost", 0, "UNSPECIFIED"}},
+		}}}}, w.end()
 	default:
-		return "", bad("Invalid command. Send \"HELP\" for list of commands. Invalid command word: %s", word)
+		return nil, bad("Invalid command. Send \"HELP\" for list of commands. Invalid command word: %s", word)
 	}
 }
 
-func (b *Broker) runDomains(w words) (string, error) {
+func (b *Broker) runDomains(w words) (*result, error) {
+	const must = "The DOMAINS command must be followed by one of the [DOMAIN, RESOLVER, RECONFIGURE] subcommands"
 	switch k := w.next(); strings.ToUpper(k) {
 	case "DOMAIN":
 		return b.runDomain(w)
 	case "RECONFIGURE":
 		name := w.next()
+		if name == "" {
+			return nil, bad("DOMAINS RECONFIGURE command must be followed by a domain name.")
+		}
 		if err := w.end(); err != nil {
-			return "", err
+			return nil, err
 		}
 		return b.reload(name), nil
+	case "RESOLVER":
+		return clearCache(w, "DOMAINS RESOLVER")
+	case "":
+		return nil, bad("%s, but no subcommand was specified.", must)
 	default:
-		return "", bad("Invalid DOMAINS subcommand: %s", k)
+		return nil, bad("%s, but the following was given: %s", must, k)
 	}
 }
 
+// clearCache has nothing to do: nothing is cached.
+func clearCache(w words, of string) (*result, error) {
+	if k := w.next(); !strings.EqualFold(k, "CACHE_CLEAR") {
+		return nil, bad("Invalid %s subcommand: %s", of, k)
+	}
+	if w.next() == "" {
+		return nil, bad("%s CACHE_CLEAR command must be followed by a domain name or \"ALL\".", of)
+	}
+	return succeeded(), w.end()
+}
+
 // reload reads the configuration of a domain again from where it came.
-func (b *Broker) reload(name string) string {
+func (b *Broker) reload(name string) *result {
 	if b.config.Reload == nil {
-		return "The broker was not configured from a directory"
+		return failed("The broker was not configured from a directory")
 	}
 	d, err := b.config.Reload(name)
 	if err == nil {
 		err = b.Reconfigure(d)
 	}
 	if err != nil {
-		return err.Error()
+		return failed(err.Error())
 	}
-	return "SUCCESS"
+	return succeeded()
 }
 
-func (b *Broker) runDomain(w words) (string, error) {
+func (b *Broker) runDomain(w words) (*result, error) {
 	name, sub := w.next(), w.next()
 	switch k := strings.ToUpper(sub); k {
 	case "PURGE", "INFOS":
 		if err := w.end(); err != nil {
-			return "", err
+			return nil, err
 		}
 		d := b.existing(name)
 		switch {
 		case d == nil:
-			return fmt.Sprintf("Domain '%s' doesn't exist", name), nil
+			return failed(fmt.Sprintf("Domain '%s' doesn't exist", name)), nil
 		case k == "INFOS":
-			return d.print(), nil
+			return &result{DomainInfo: d.result()}, nil
 		}
-		return printPurged(d.list(), ""), nil
+		r := &purgeResult{}
+		for _, q := range d.list() {
+			r.Queues = append(r.Queues, q.purgeCommand("*"))
+		}
+		return &result{PurgedQueues: r}, nil
 	case "QUEUE":
 		return b.runQueue(name, w)
+	case "":
+		return nil, bad("The DOMAINS DOMAIN <name> command must be followed by a subcommand.")
 	default:
-		return "", bad("Invalid DOMAIN subcommand: %s", sub)
+		return nil, bad("Invalid DOMAIN subcommand: %s", sub)
 	}
 }
 
@@ -169,46 +200,62 @@ func (b *Broker) existing(name string) *domain {
 	return d
 }
 
-func (b *Broker) runQueue(domainName string, w words) (string, error) {
+func (b *Broker) runQueue(domainName string, w words) (*result, error) {
 	name, sub := w.next(), w.next()
-	var action func(*queue) string
-	switch k := strings.ToUpper(sub); k {
+	var action func(*queue) *result
+	k := strings.ToUpper(sub)
+	switch k {
 	case "INTERNALS":
-		action = (*queue).print
+		action = func(q *queue) *result { return &result{QueueInternals: q.result()} }
 	case "PURGE":
 		app := w.next()
-		action = func(q *queue) string { return q.purgeCommand(app) }
+		if app == "" {
+			return nil, bad("DOMAINS DOMAIN <name> QUEUE <queue_name> PURGE command must be followed by an appId or \"*\".")
+		}
+		action = func(q *queue) *result {
+			return &result{PurgedQueues: &purgeResult{[]purged{q.purgeCommand(app)}}}
+		}
 	case "LIST":
 		l, err := parseList(&w)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
-		action = l.print
+		action = func(q *queue) *result { return l.result(q) }
+	case "":
+		return nil, bad("DOMAINS DOMAIN <name> QUEUE <queue_name> command must have a subcommand, such as PURGE, INTERNALS, or LIST.")
 	default:
-		return "", bad("Invalid DOMAINS DOMAIN <name> QUEUE <queue_name> subcommand: %s", sub)
+		return nil, bad("Invalid DOMAINS DOMAIN <name> QUEUE <queue_name> subcommand: %s", sub)
 	}
 	if err := w.end(); err != nil {
-		return "", err
+		return nil, err
 	}
 	d := b.existing(domainName)
 	if d == nil {
-		return fmt.Sprintf("Domain '%s' doesn't exist", domainName), nil
+		return failed(fmt.Sprintf("Domain '%s' doesn't exist", domainName)), nil
 	}
 	q := d.find(name)
-	if q == nil {
-		return fmt.Sprintf("Queue '%s' was not found on domain '%s'", name, domainName), nil
+	switch {
+	case q != nil:
+		return action(q), nil
+	case k == "PURGE":
+		return failed(fmt.Sprintf("Queue was not found in a storage 'bmq://%s/%s'", d.name, name)), nil
 	}
-	return action(q), nil
+	return failed(fmt.Sprintf("Queue '%s' was not found on domain '%s'", name, domainName)), nil
 }
 
-func (q *queue) purgeCommand(app string) string {
-	if app != "*" && q.hasApp(app) {
-		return printPurged([]*queue{q}, app)
+// purgeCommand drops the messages of an application, or of all for '*'.
+func (q *queue) purgeCommand(app string) purged {
+	key := noKey
+	switch {
+	case app == "*":
+		app = ""
+	case !q.hasApp(app):
+		return purged{Error: &failure{fmt.Sprintf("Specified appId '%s' not found in the storage of queue '%s'.", app, q.uri)}}
+	default:
+		key = appKey(app)
 	}
-	if app != "*" {
-		return fmt.Sprintf("Unable to purge appId '%s' of queue '%s': there is no such appId", app, q.uri)
-	}
-	return printPurged([]*queue{q}, "")
+	m, n := q.purgeApps(app)
+	return purged{Queue: &purgedInfo{URI: q.uri, App: app, Key: key, Messages: m, Bytes: n}}
 }
 
 // listing is what the command LIST asks for.
@@ -224,13 +271,13 @@ func parseList(w *words) (l listing, err error) {
 	}
 	offset, count := w.next(), w.next()
 	if l.offset, err = strconv.Atoi(offset); err != nil {
-		return l, bad("Invalid <offset> for DOMAINS DOMAIN <name> QUEUE <queue_name> LIST: %s", offset)
+		return l, bad("Invalid <offset> for DOMAINS DOMAIN <name> QUEUE <queue_name> LIST [<appId>] <offset> <count>: %s", offset)
 	}
 	if l.unlimited = strings.EqualFold(count, "UNLIMITED"); l.unlimited {
 		return l, nil
 	}
 	if l.count, err = strconv.Atoi(count); err != nil {
-		return l, bad("Invalid <count> for DOMAINS DOMAIN <name> QUEUE <queue_name> LIST: %s", count)
+		return l, bad("Invalid <count> for DOMAINS DOMAIN <name> QUEUE <queue_name> LIST [<appId>] <offset> <count>: %s", count)
 	}
 	return l, nil
 }

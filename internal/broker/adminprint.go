@@ -1,9 +1,9 @@
 package broker
 
 import (
-	"encoding/json"
+	"cmp"
 	"fmt"
-	"hash/fnv"
+	"slices"
 	"strings"
 )
 
@@ -30,176 +30,126 @@ func prettyNumber(n int64) string {
 	return s
 }
 
-// appKey is a key for an application, of the form that the official broker uses.
-func appKey(id string) string {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(id))
-	return fmt.Sprintf("%010X", h.Sum64()&(1<<40-1))
+// text prints an answer in the form that the official broker has for people.
+func (r *result) text() string {
+	var s strings.Builder
+	switch {
+	case r.Error != nil:
+		return r.Error.Message
+	case r.Success != nil:
+		return "SUCCESS"
+	case r.Help != nil:
+		r.Help.print(&s)
+	case r.DomainInfo != nil:
+		r.DomainInfo.print(&s)
+	case r.PurgedQueues != nil:
+		r.PurgedQueues.print(&s)
+	case r.QueueInternals != nil:
+		r.QueueInternals.print(&s)
+	case r.QueueContents != nil:
+		r.QueueContents.print(&s)
+	case r.Stats != nil:
+		r.Stats.print(&s)
+	case r.ClusterList != nil:
+		r.ClusterList.print(&s)
+	case r.BrokerConfig != nil:
+		return r.BrokerConfig.Text
+	}
+	return s.String()
 }
 
-// printPurged purges queues, of one application or of all, and says what that was.
-func printPurged(queues []*queue, appID string) string {
-	var rows strings.Builder
+func (r *helpResult) print(s *strings.Builder) {
+	indent, between := "    ", "\n        "
+	if r.IsPlumbing {
+		indent, between = "", " - "
+	} else {
+		s.WriteString("This process responds to the following CMD subcommands:\n")
+	}
+	for _, c := range r.Commands {
+		s.WriteString(indent + c.Command + between + c.Description + "\n")
+	}
+}
+
+func (m *meterInfo) print(s *strings.Builder, indent string) {
+	fmt.Fprintf(s, "%s%s:\n%s    Messages: [current: %s, limit: %s]\n%s    Bytes   : [current: %s, limit: %s]\n",
+		indent, m.Name, indent, prettyNumber(m.Messages), prettyNumber(m.MaxMessages), indent, prettyBytes(m.Bytes), prettyBytes(m.MaxBytes))
+	if m.Parent != nil {
+		m.Parent.print(s, indent)
+	}
+}
+
+func (r *domainResult) print(s *strings.Builder) {
+	fmt.Fprintf(s, "Domain:\n-------\n    Name ............: %s\n    Config ..........:\n%s\n    Cluster .........: %s\n    Capacity Meter ..: \n",
+		r.Name, r.Config, r.Cluster)
+	r.Meter.print(s, "        ")
+	fmt.Fprintf(s, "    Queues ..........: \n    ------------------\n        ActiveQueues ..: %d\n", len(r.Queues))
+	for i, uri := range r.Queues {
+		fmt.Fprintf(s, "         %3d. %s\n", i, uri)
+	}
+	storages := r.Contents.Storages
+	fmt.Fprintf(s, "\nStorage .......\n    Number of assigned queue-storages: %d", len(storages))
+	if len(storages) > 0 {
+		s.WriteString("\n         QueueKey    Partition    NumMsgs    NumBytes                QueueUri")
+	}
+	for _, q := range storages {
+		volatile := "  (non-persistent)"
+		if q.IsPersistent {
+			volatile = ""
+		}
+		fmt.Fprintf(s, "\n        %s %7d      %8s  %10s    %s%s", q.Key, q.Partition, prettyNumber(q.Messages), prettyBytes(q.Bytes), q.URI, volatile)
+	}
+}
+
+func (r *purgeResult) print(s *strings.Builder) {
+	if len(r.Queues) == 0 {
+		s.WriteString("No queue purged.")
+		return
+	}
+	var rows, errors strings.Builder
 	var messages, bytes int64
-	key := "0000000000"
-	if appID != "" {
-		key = appKey(appID)
-	}
-	for _, q := range queues {
-		m, n := q.purgeApps(appID)
-		messages, bytes = messages+m, bytes+n
-		fmt.Fprintf(&rows, "\n%12s%12d  %s%18s  %s", prettyBytes(n), m, key, appID, q.uri)
-	}
-	return fmt.Sprintf("Purged %d message(s) for a total of %s from %d queue(s):\n    NumBytes     NumMsgs      AppKey             AppId  QueueName%s",
-		messages, prettyBytes(bytes), len(queues), rows.String())
-}
-
-const timestamp = "02Jan2006_15:04:05.000000-0700"
-
-// print lists messages of a queue.
-func (l *listing) print(q *queue) string {
-	q.lock()
-	defer q.unlock()
-	a := q.app(l.app)
-	var all []*message
-	for p := q.store.seek(0); p < q.store.next; p = q.store.seek(p + 1) {
-		if a == nil || a.needs(p) {
-			all = append(all, q.store.at(p))
-		}
-	}
-	from, to := l.pick(len(all))
-	var rows strings.Builder
-	var bytes int64
-	for i, m := range all[from:to] {
-		bytes += int64(len(m.data))
-		at := q.domain.broker.started.Add(m.arrived).UTC().Format(timestamp)
-		fmt.Fprintf(&rows, "\n%5d: %s%12s  %s", from+i, m.guid, prettyBytes(int64(len(m.data))), strings.ToUpper(at))
-	}
-	return fmt.Sprintf("Printing %d message(s) [%d-%d / %d] (total: %s)\n       GUID                              Size        Timestamp (UTC)%s\n",
-		to-from, from, max(from, to-1), len(all), prettyBytes(bytes), rows.String())
-}
-
-// print shows the state of a queue.
-func (q *queue) print() string {
-	info := q.info()
-	c := q.domain.config()
-	var s strings.Builder
-	fmt.Fprintf(&s, "Queue Internals\n---------------\n    State:\n    ------\n        URI ...............: %s\n", info.URI)
-	fmt.Fprintf(&s, "        Storage ...........: %s messages, %s\n            Num virtual storages: %d\n",
-		prettyNumber(info.Messages), prettyBytes(info.Bytes), len(q.apps))
-	for _, a := range info.Apps {
-		fmt.Fprintf(&s, "            %s : [appKey: %s, numMessages: %d]\n", a.ID, appKey(a.ID), a.Messages)
-	}
-	s.WriteString("        Capacity Meter ....:\n")
-	printMeter(&s, "            ", "queue", info.URI, info.Messages, info.Bytes, c.QueueMessages, c.QueueBytes)
-	q.domain.printMeter(&s, "            ")
-	fmt.Fprintf(&s, "\n    LocalQueue:\n    -----------\n        FanoutQueueEngine (%s):\n        -----------------\n", info.Mode)
-	for _, a := range info.Apps {
-		state := "registered"
-		if !a.Authorized {
-			state = "unauthorized"
-		}
-		fmt.Fprintf(&s, "            %s: status=%s\n            ---------\n", a.ID, state)
-		fmt.Fprintf(&s, "                Consumers .........: %d\n                Unconfirmed .......: %d\n", len(a.Consumers), a.Unconfirmed)
-		fmt.Fprintf(&s, "                RedeliveryList ....: %d\n                PutAsideList ......: %d\n", a.Redelivery, a.Aside)
-		for _, consumer := range a.Consumers {
-			for _, sub := range consumer.Subscriptions {
-				fmt.Fprintf(&s, "                    %s: qId=%d sId=%d priority=%d expression=%q unconfirmed=%d/%d messages, %s/%s\n",
-					consumer.ProcessName, consumer.QueueID, sub.ID, sub.Priority, sub.Expression,
-					sub.Messages, sub.MaxUnconfirmedMessages, prettyBytes(sub.Bytes), prettyBytes(sub.MaxUnconfirmedBytes))
-			}
-		}
-	}
-	return s.String()
-}
-
-func printMeter(s *strings.Builder, indent, kind, name string, messages, bytes, maxMessages, maxBytes int64) {
-	fmt.Fprintf(s, "%s%s [%s]:\n%s    Messages: [current: %s, limit: %s]\n%s    Bytes   : [current: %s, limit: %s]\n",
-		indent, kind, name, indent, prettyNumber(messages), prettyNumber(maxMessages), indent, prettyBytes(bytes), prettyBytes(maxBytes))
-}
-
-func (d *domain) printMeter(s *strings.Builder, indent string) {
-	c := d.config()
-	printMeter(s, indent, "domain", "bmq://"+d.name, d.usage.messages.Load(), d.usage.bytes.Load(), c.DomainMessages, c.DomainBytes)
-}
-
-// print shows a domain and its queues.
-func (d *domain) print() string {
-	var s strings.Builder
-	config, _ := json.MarshalIndent(d.config(), "", "  ")
-	fmt.Fprintf(&s, "Domain:\n-------\n    Name ............: %s\n    Config ..........:\n%s\n\n    Cluster .........: local\n    Capacity Meter ..: \n", d.name, config)
-	d.printMeter(&s, "        ")
-	queues := d.list()
-	fmt.Fprintf(&s, "    Queues ..........: \n    ------------------\n        ActiveQueues ..: %d\n", len(queues))
-	for i, q := range queues {
-		fmt.Fprintf(&s, "           %d. %s\n", i, q.uri)
-	}
-	fmt.Fprintf(&s, "\nStorage .......\n    Number of assigned queue-storages: %d\n         QueueKey    Partition    NumMsgs    NumBytes                QueueUri", len(queues))
-	for _, q := range queues {
-		info := q.info()
-		fmt.Fprintf(&s, "\n        %s       0    %10d  %10s    %s  (non-persistent)", appKey(q.uri), info.Messages, prettyBytes(info.Bytes), q.uri)
-	}
-	return s.String()
-}
-
-func (b *Broker) printConfig() string {
-	type config struct {
-		Domains          []Domain
-		Redirects        map[string]string
-		Heartbeats       Heartbeats
-		Throttle         Throttle
-		RefuseAnonymous  bool
-		HidePropertiesEx bool
-	}
-	c := config{
-		Redirects: b.redirects, Heartbeats: b.config.Heartbeats, Throttle: b.config.Throttle,
-		RefuseAnonymous: b.config.Authentication.RefuseAnonymous, HidePropertiesEx: b.config.HidePropertiesEx,
-	}
-	for _, d := range b.allDomains() {
-		c.Domains = append(c.Domains, *d.config())
-	}
-	text, _ := json.MarshalIndent(c, "", "  ")
-	return string(text)
-}
-
-// printStats shows what happened at each queue, absolutely and since it was shown
-// last.
-func (b *Broker) printStats() string {
-	const layout = "%-40s| %8s| %8s| %8s| %10s| %9s| %9s| %9s| %9s| %9s| %9s| %9s| %9s| %9s| %9s\n"
-	var s strings.Builder
-	fmt.Fprintf(&s, "\n:::::::::: :::::::::: DOMAINQUEUES >>\n"+layout, "", "producer", "consumer", "msgs", "bytes",
-		"put (d)", "put", "push (d)", "push", "confirm(d)", "confirm", "nack (d)", "nack", "GC", "reject")
-	for _, d := range b.allDomains() {
-		rows := d.list()
-		if len(rows) == 0 {
+	slices.SortStableFunc(r.Queues, func(a, b purged) int { return cmp.Compare(b.bytes(), a.bytes()) })
+	for _, p := range r.Queues {
+		if p.Error != nil {
+			errors.WriteString("\n" + p.Error.Message)
 			continue
 		}
-		fmt.Fprintf(&s, "%-40s|\n", "  "+d.name)
-		for _, q := range rows {
-			info := q.info()
-			now, before := info.Counters, q.lastShown()
-			fmt.Fprintf(&s, layout, "    "+q.uri, count(int64(info.Producers)), count(int64(info.Consumers)), count(info.Messages), prettyBytes(info.Bytes),
-				count(now.Posted-before.Posted), count(now.Posted), count(now.Pushed-before.Pushed), count(now.Pushed),
-				count(now.Confirmed-before.Confirmed), count(now.Confirmed), count(now.Refused-before.Refused), count(now.Refused),
-				count(now.Expired), count(now.Poison))
+		q := p.Queue
+		messages, bytes = messages+q.Messages, bytes+q.Bytes
+		fmt.Fprintf(&rows, "\n  %10s  %10s  %s  %16s  %s", prettyBytes(q.Bytes), prettyNumber(q.Messages), q.Key, q.App, q.URI)
+	}
+	fmt.Fprintf(s, "Purged %s message(s) for a total of %s from %d queue(s):\n    NumBytes     NumMsgs      AppKey             AppId  QueueName%s",
+		prettyNumber(messages), prettyBytes(bytes), len(r.Queues), rows.String())
+	if errors.Len() > 0 {
+		s.WriteString("\nErrors encountered: " + errors.String())
+	}
+}
+
+func (p *purged) bytes() int64 {
+	if p.Queue == nil {
+		return 0
+	}
+	return p.Queue.Bytes
+}
+
+func (r *contentsResult) print(s *strings.Builder) {
+	var rows strings.Builder
+	var bytes int64
+	for i, m := range r.Messages {
+		bytes += int64(m.Size)
+		fmt.Fprintf(&rows, "%5d: %s  %10s  %s\n", r.Offset+i, m.GUID, prettyBytes(int64(m.Size)), m.printed)
+	}
+	last := min(r.Offset+len(r.Messages), r.Total) - 1
+	fmt.Fprintf(s, "Printing %d message(s) [%d-%d / %s] (total: %s)\n       GUID                              Size        Timestamp (UTC)\n%s",
+		len(r.Messages), r.Offset, last, prettyNumber(int64(r.Total)), prettyBytes(bytes), rows.String())
+}
+
+func (r *clustersResult) print(s *strings.Builder) {
+	s.WriteString("The following clusters are active:")
+	for _, c := range r.Clusters {
+		fmt.Fprintf(s, "\n    [%-6s] %s:", strings.ToUpper(c.Locality), c.Name)
+		for _, n := range c.Nodes {
+			fmt.Fprintf(s, "\n        %-20s%-7d%-14s", n.HostName, n.ID, n.DataCenter)
 		}
+		s.WriteString("\n")
 	}
-	return s.String()
-}
-
-// count prints a number, and nothing for 0.
-func count(n int64) string {
-	if n == 0 {
-		return ""
-	}
-	return prettyNumber(n)
-}
-
-// lastShown returns the counters of the time before, and remembers those of now.
-func (q *queue) lastShown() Counters {
-	q.lock()
-	defer q.unlock()
-	before := q.shown
-	q.shown = q.counters
-	return before
 }

@@ -127,12 +127,15 @@ func milliseconds(n *confNode, d int64) time.Duration {
 	return time.Duration(n.integer(d, 1, math.MaxInt32)) * time.Millisecond
 }
 
+// basicAuthenticator is the name of the official authenticator for the mechanism BASIC.
+const basicAuthenticator = "BasicAuthenticator"
+
 func (d *Directory) authentication(n *confNode) {
 	if !n.there() {
 		return
 	}
 	for _, a := range n.field("authenticators").items() {
-		if name := a.required("name"); name.text() != "BasicAuthenticator" {
+		if name := a.required("name"); name.text() != basicAuthenticator {
 			a.file.unused = append(a.file.unused, fmt.Sprintf("%s (%s)", name.path, name.text()))
 			continue
 		}
@@ -195,7 +198,7 @@ func (d *Directory) domain(n *confNode, name string) {
 	p := value.required("parameters")
 	domain := Domain{
 		Name:                name,
-		MessageTTL:          time.Duration(p.required("messageTtl").integer(0, 1, math.MaxInt32)) * time.Second,
+		MessageTTL:          time.Duration(p.required("messageTtl").integer(0, 1, noTTL)) * time.Second,
 		MaxProducers:        int(p.field("maxProducers").integer(0, 0, math.MaxInt32)),
 		MaxConsumers:        int(p.field("maxConsumers").integer(0, 0, math.MaxInt32)),
 		MaxQueues:           int(p.field("maxQueues").integer(0, 0, math.MaxInt32)),
@@ -204,6 +207,9 @@ func (d *Directory) domain(n *confNode, name string) {
 	}
 	if domain.DeduplicationTime == 0 {
 		domain.DeduplicationTime = -1
+	}
+	if domain.MessageTTL == noTTL*time.Second {
+		domain.MessageTTL = 0
 	}
 	domain.mode(p.required("mode"))
 	domain.storage(p.required("storage"))
@@ -241,8 +247,8 @@ func (d *Domain) storage(n *confNode) {
 }
 
 func limits(n *confNode) (messages, bytes int64) {
-	messages = n.required("messages").integer(0, 1, math.MaxInt64)
-	bytes = n.required("bytes").integer(0, 1, math.MaxInt64)
+	messages = n.required("messages").integer(0, 1, noLimit) % noLimit
+	bytes = n.required("bytes").integer(0, 1, noLimit) % noLimit
 	n.ignore("messagesWatermarkRatio", "bytesWatermarkRatio")
 	n.done()
 	return messages, bytes

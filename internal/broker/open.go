@@ -135,6 +135,7 @@ func (s *session) attach(q *queue, p *ctrl.QueueHandleParameters) *ctrl.Status {
 	}
 	st.reads, st.writes = st.reads+p.ReadCount, st.writes+p.WriteCount
 	h.reads, h.writes = h.reads+p.ReadCount, h.writes+p.WriteCount
+	h.flags |= p.Flags
 	if !isOpen {
 		q.handles = append(q.handles, h)
 		s.mu.Lock()

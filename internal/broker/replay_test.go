@@ -30,7 +30,7 @@ const captures = "../wire/testdata/captures"
 var notReplayed = map[string]string{
 	"62-heartbeats-tool.jsonl":               "the broker's process was stopped for a while, its timers too",
 	"64-heartbeats-broker-silent-tool.jsonl": "the broker's process was stopped for a while, its timers too",
-	"65-admin-raw.jsonl":                     "commands print what other recordings left in the broker; TestAdmin compares their form",
+	"65-admin-raw.jsonl":                     "commands print what other recordings left in the broker; TestCommandsPrintWhatTheOfficialBrokerPrints compares",
 	"66-admin-ber-raw.jsonl":                 "as 65",
 }
 

@@ -15,6 +15,7 @@ type handle struct {
 	queue         *queue
 	id            uint32
 	reads, writes int32
+	flags         uint64 // of all openings
 	streams       []*stream
 	schemas       schemaReader
 	producer      schemaWriter
