@@ -40,8 +40,9 @@ const (
 	// Posting.
 	Refuse = broker.Refuse
 	// Delay lets it wait for a time, and all that comes behind it on the connection.
+	// When Sending, the first Bytes bytes of the event are sent before.
 	Delay = broker.Delay
-	// Stall lets it wait until the fault is removed, and all that comes behind it.
+	// Stall does the same until the fault is removed.
 	Stall = broker.Stall
 	// Cut closes the connection: when Sending after the first Bytes bytes of the event,
 	// when Receiving as soon as Bytes bytes of it have come, or all if Bytes is 0.
@@ -138,7 +139,7 @@ type Fault struct {
 	Times int
 	// Wait is for Delay, by the broker's clock.
 	Wait time.Duration
-	// Bytes is for Cut, Truncate and Corrupt.
+	// Bytes is for Cut, Truncate and Corrupt, and for Delay and Stall when Sending.
 	Bytes int
 	// Status is for Refuse, when Negotiating and Requesting. The zero category stands
 	// for Unknown.

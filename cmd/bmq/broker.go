@@ -11,8 +11,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/bmq-go/bmq/bmqtest"
 	"github.com/bmq-go/bmq/internal/broker"
+	"github.com/bmq-go/bmq/internal/control"
 )
 
 // stopTimeout is how long clients may take to read what they were sent when the
@@ -28,6 +28,7 @@ func runBroker(ctx context.Context, args []string, stdout, stderr io.Writer) err
 	flags.SetOutput(stderr)
 	listen := flags.String("listen", "127.0.0.1:30114", "`address` to listen on; port 0 takes a free one; with -config the default is its port")
 	config := flags.String("config", "", "configuration `directory` of an official broker; without it the built-in domains exist")
+	controlAddress := flags.String("http", "", "`address` on loopback, as 127.0.0.1:8080, for a web page and for control over HTTP; default none")
 	verbose := flags.Bool("v", false, "log what clients do")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -44,36 +45,61 @@ func runBroker(ctx context.Context, args []string, stdout, stderr io.Writer) err
 	if *verbose {
 		level = slog.LevelDebug
 	}
+	logger := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	address := *listen
-	if *config != "" && !given(flags, "listen") {
+	var settings broker.Config
+	if *config != "" {
 		d, err := broker.ReadDirectory(*config)
 		if err != nil {
 			return err
 		}
-		if d.Port != 0 {
+		for _, w := range d.Warnings {
+			logger.Warn(w)
+		}
+		settings = d.Config
+		if d.Port != 0 && !given(flags, "listen") {
 			address = net.JoinHostPort("127.0.0.1", strconv.Itoa(d.Port))
 		}
 	}
-	logger := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
-	opts := []bmqtest.Option{bmqtest.WithLogger(logger), bmqtest.WithListenAddress(address)}
-	if *config != "" {
-		opts = append(opts, bmqtest.WithConfigDir(*config))
-	}
-	b, err := bmqtest.New(opts...)
+	settings.Logger = logger
+	b, err := broker.New(settings)
 	if err != nil {
 		return err
 	}
+	return serve(ctx, b, address, *controlAddress, stdout)
+}
+
+// serve runs a broker, and what controls it, until ctx ends.
+func serve(ctx context.Context, b *broker.Broker, address, controlAddress string, stdout io.Writer) (err error) {
+	if err := b.Listen(address); err != nil {
+		return err
+	}
+	defer func() {
+		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		defer cancel()
+		if stopped := b.Stop(stopCtx); !errors.Is(stopped, context.DeadlineExceeded) {
+			err = errors.Join(err, stopped)
+		}
+	}()
+	page := ""
+	if controlAddress != "" {
+		c, err := control.Start(b, controlAddress)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+			defer cancel()
+			err = errors.Join(err, c.Stop(stopCtx))
+		}()
+		page = fmt.Sprintf("It is shown and controlled at %s\n", c.URL())
+	}
 	fmt.Fprintln(stdout, b.URI())
-	fmt.Fprint(stdout, banner)
+	fmt.Fprint(stdout, banner, page)
 	if !onLoopback(address) {
 		fmt.Fprintf(stdout, "It listens on %s: everybody who can reach this machine can use it.\n", address)
 	}
 	<-ctx.Done()
-	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-	defer cancel()
-	if err := b.Stop(stopCtx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
 	return nil
 }
 

@@ -6,8 +6,10 @@ import (
 	"context"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -30,6 +32,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"broker", "-nope"}, 2, "flag provided but not defined: -nope"},
 		{[]string{"broker", "extra"}, 2, `unexpected argument "extra"`},
 		{[]string{"broker", "-listen", "here"}, 1, "missing port in address"},
+		{[]string{"broker", "-listen", "127.0.0.1:0", "-http", "0.0.0.0:8080"}, 1, `"0.0.0.0:8080" is not an address of loopback: whoever reaches this endpoint controls the broker`},
 		{[]string{"broker", "-config", "/does/not/exist"}, 1, "/does/not/exist/domains: the configuration has no domains"},
 	} {
 		var stdout, stderr bytes.Buffer
@@ -41,7 +44,7 @@ func TestUsage(t *testing.T) {
 }
 
 // runBrokerUntil runs the command until its URI was printed and f returned.
-func runBrokerUntil(t *testing.T, args []string, f func(uri string)) (stdout, stderr string) {
+func runBrokerUntil(t *testing.T, args []string, f func(uri string, next func() string)) (stdout, stderr string) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	out, in := io.Pipe()
@@ -55,19 +58,32 @@ func runBrokerUntil(t *testing.T, args []string, f func(uri string)) (stdout, st
 	r := bufio.NewReader(out)
 	uri, err := r.ReadString('\n')
 	require.NoError(t, err, errs.String())
-	rest := make(chan string)
+	lines, rest := make(chan string, 100), make(chan string)
 	go func() {
-		text, _ := io.ReadAll(r)
-		rest <- string(text)
+		defer close(lines)
+		var text strings.Builder
+		for {
+			line, err := r.ReadString('\n')
+			text.WriteString(line)
+			if err != nil {
+				rest <- text.String()
+				return
+			}
+			lines <- line
+		}
 	}()
-	f(strings.TrimSpace(uri))
+	f(strings.TrimSpace(uri), func() string {
+		line, ok := <-lines
+		require.True(t, ok, "there is no more line")
+		return line
+	})
 	cancel()
 	require.Zero(t, <-code)
 	return <-rest, errs.String()
 }
 
 func TestBrokerPrintsItsURIFirstAndStopsCleanly(t *testing.T) {
-	stdout, stderr := runBrokerUntil(t, []string{"-listen", "127.0.0.1:0"}, func(uri string) {
+	stdout, stderr := runBrokerUntil(t, []string{"-listen", "127.0.0.1:0"}, func(uri string, _ func() string) {
 		require.Regexp(t, `^tcp://127\.0\.0\.1:\d+$`, uri)
 		conn, err := net.Dial("tcp", strings.TrimPrefix(uri, "tcp://"))
 		require.NoError(t, err)
@@ -79,10 +95,33 @@ func TestBrokerPrintsItsURIFirstAndStopsCleanly(t *testing.T) {
 }
 
 func TestBrokerSaysWhenOthersCanReachIt(t *testing.T) {
-	stdout, _ := runBrokerUntil(t, []string{"-listen", "0.0.0.0:0"}, func(uri string) {
+	stdout, _ := runBrokerUntil(t, []string{"-listen", "0.0.0.0:0"}, func(uri string, _ func() string) {
 		require.NotContains(t, uri, "[")
 	})
 	require.Contains(t, stdout, "It listens on 0.0.0.0:0: everybody who can reach this machine can use it.")
+}
+
+func TestBrokerIsShownAndControlledOverHTTP(t *testing.T) {
+	page := regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
+	var ended string
+	stdout, stderr := runBrokerUntil(t, []string{"-listen", "127.0.0.1:0", "-http", "127.0.0.1:0"}, func(uri string, next func() string) {
+		var address string
+		for address == "" {
+			address = page.FindString(next())
+		}
+		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+		resp, err := client.Get(address + "/api/broker")
+		require.NoError(t, err)
+		defer func() { require.NoError(t, resp.Body.Close()) }()
+		text, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.Contains(t, string(text), uri)
+		ended = address
+	})
+	require.NotContains(t, stdout, "everybody")
+	require.Empty(t, stderr)
+	_, err := net.Dial("tcp", strings.TrimPrefix(ended, "http://"))
+	require.Error(t, err, "it ends with the broker")
 }
 
 func TestBrokerReadsAnOfficialConfiguration(t *testing.T) {
@@ -98,11 +137,11 @@ func TestBrokerReadsAnOfficialConfiguration(t *testing.T) {
 	require.NoError(t, l.Close())
 	broker := `{"appConfig":{"networkInterfaces":{"tcpInterface":{"port":` + port + `}}}}`
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "bmqbrkrcfg.json"), []byte(broker), 0o600))
-	_, stderr := runBrokerUntil(t, []string{"-config", dir}, func(uri string) {
+	_, stderr := runBrokerUntil(t, []string{"-config", dir}, func(uri string, _ func() string) {
 		require.Equal(t, "tcp://127.0.0.1:"+port, uri, "the port is the directory's")
 	})
 	require.Contains(t, stderr, "definition.parameters.maxIdleTime")
-	runBrokerUntil(t, []string{"-config", dir, "-listen", "127.0.0.1:0"}, func(uri string) {
+	runBrokerUntil(t, []string{"-config", dir, "-listen", "127.0.0.1:0"}, func(uri string, _ func() string) {
 		require.NotEqual(t, "tcp://127.0.0.1:"+port, uri)
 	})
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "domains", "d.json"), []byte(`{}`), 0o600))

@@ -73,6 +73,9 @@ func New(config Config) (*Broker, error) {
 // Clock returns the broker's clock.
 func (b *Broker) Clock() *Clock { return b.clock }
 
+// Started is when the broker was made, by its clock.
+func (b *Broker) Started() time.Time { return b.started }
+
 // now is the time since the broker was made.
 func (b *Broker) now() time.Duration { return b.clock.Now().Sub(b.started) }
 

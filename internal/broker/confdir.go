@@ -195,15 +195,21 @@ func (d *Directory) domain(n *confNode, name string) {
 		d.Config.Redirects[name] = value.text()
 		return
 	}
-	p := value.required("parameters")
+	d.Config.Domains = append(d.Config.Domains, value.required("parameters").domain(name))
+	value.ignore("location")
+	value.done()
+}
+
+// domain reads the parameters of a domain.
+func (n *confNode) domain(name string) Domain {
 	domain := Domain{
 		Name:                name,
-		MessageTTL:          time.Duration(p.required("messageTtl").integer(0, 1, noTTL)) * time.Second,
-		MaxProducers:        int(p.field("maxProducers").integer(0, 0, math.MaxInt32)),
-		MaxConsumers:        int(p.field("maxConsumers").integer(0, 0, math.MaxInt32)),
-		MaxQueues:           int(p.field("maxQueues").integer(0, 0, math.MaxInt32)),
-		MaxDeliveryAttempts: int(p.field("maxDeliveryAttempts").integer(0, 0, maxAttempts)),
-		DeduplicationTime:   time.Duration(p.field("deduplicationTimeMs").integer(300000, 0, math.MaxInt32)) * time.Millisecond,
+		MessageTTL:          time.Duration(n.required("messageTtl").integer(0, 1, noTTL)) * time.Second,
+		MaxProducers:        int(n.field("maxProducers").integer(0, 0, math.MaxInt32)),
+		MaxConsumers:        int(n.field("maxConsumers").integer(0, 0, math.MaxInt32)),
+		MaxQueues:           int(n.field("maxQueues").integer(0, 0, math.MaxInt32)),
+		MaxDeliveryAttempts: int(n.field("maxDeliveryAttempts").integer(0, 0, maxAttempts)),
+		DeduplicationTime:   time.Duration(n.field("deduplicationTimeMs").integer(300000, 0, math.MaxInt32)) * time.Millisecond,
 	}
 	if domain.DeduplicationTime == 0 {
 		domain.DeduplicationTime = -1
@@ -211,21 +217,33 @@ func (d *Directory) domain(n *confNode, name string) {
 	if domain.MessageTTL == noTTL*time.Second {
 		domain.MessageTTL = 0
 	}
-	domain.mode(p.required("mode"))
-	domain.storage(p.required("storage"))
-	domain.subscriptions(p.field("subscriptions"))
+	domain.mode(n.required("mode"))
+	domain.storage(n.required("storage"))
+	domain.subscriptions(n.field("subscriptions"))
 	// On one node, a message that is stored is stored by all.
-	p.ignore("name", "consistency")
-	if p.field("maxIdleTime").integer(0, 0, math.MaxInt32) > 0 {
-		p.file.unused = append(p.file.unused, p.path+".maxIdleTime")
+	n.ignore("name", "consistency")
+	if n.field("maxIdleTime").integer(0, 0, math.MaxInt32) > 0 {
+		n.file.unused = append(n.file.unused, n.field("maxIdleTime").path)
 	}
-	p.done()
-	value.ignore("location")
-	value.done()
+	n.done()
 	if err := domain.validate(); err != nil {
-		p.fail("%v", err)
+		n.fail("%v", err)
 	}
-	d.Config.Domains = append(d.Config.Domains, domain)
+	return domain
+}
+
+// ParseDomain reads the parameters of a domain in the schema of the official
+// configuration, as DomainJSON prints them. What is not supported is an error.
+func ParseDomain(name string, parameters []byte) (Domain, error) {
+	n, err := parseConf("domain "+name, parameters)
+	if err != nil {
+		return Domain{}, err
+	}
+	d := n.domain(name)
+	if n.file.err == nil && len(n.file.unused) > 0 {
+		n.file.err = fmt.Errorf("domain %s: not supported: %s", name, strings.Join(n.file.unused, ", "))
+	}
+	return d, n.file.err
 }
 
 func (d *Domain) mode(n *confNode) {

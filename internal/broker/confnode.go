@@ -31,7 +31,6 @@ type confNode struct {
 
 // readConf reads a file that holds a JSON object.
 func readConf(name string) (*confNode, error) {
-	f := &confFile{name: name}
 	data, err := os.ReadFile(name)
 	if err != nil {
 		// The error names the file already.
@@ -39,6 +38,12 @@ func readConf(name string) (*confNode, error) {
 		errors.As(err, &perr)
 		return nil, fmt.Errorf("%s: %w", name, perr.Err)
 	}
+	return parseConf(name, data)
+}
+
+// parseConf reads the contents of a file.
+func parseConf(name string, data []byte) (*confNode, error) {
+	f := &confFile{name: name}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	root := &confNode{file: f}

@@ -42,8 +42,9 @@ const (
 	// Posting.
 	Refuse
 	// Delay lets it wait for a time, and all that comes behind it on the connection.
+	// When Sending, the first Bytes bytes of the event are sent before.
 	Delay
-	// Stall lets it wait until the fault is removed.
+	// Stall does the same until the fault is removed.
 	Stall
 	// Cut closes the connection: when Sending after the first Bytes bytes of the event,
 	// when Receiving as soon as Bytes bytes of it have come, or all if Bytes is 0.
@@ -86,7 +87,7 @@ type Fault struct {
 	Times int
 	// Wait is for Delay, by the broker's clock.
 	Wait time.Duration
-	// Bytes is for Cut, Truncate and Corrupt.
+	// Bytes is for Cut, Truncate and Corrupt, and for Delay and Stall when Sending.
 	Bytes int
 	// Status is for Refuse when Negotiating and Requesting; success stands for Unknown.
 	Status ctrl.Status
@@ -125,8 +126,8 @@ func (f *Fault) Validate() error {
 		return errors.New("broker: Wait is for delay, which needs it")
 	case f.Skip < 0 || f.Times < 0 || f.Bytes < 0:
 		return errors.New("broker: Skip, Times and Bytes can't be negative")
-	case f.Bytes > 0 && !(events && (f.Do == Cut || f.Do == Truncate || f.Do == Corrupt)):
-		return errors.New("broker: Bytes is for cut, truncate and corrupt of events only")
+	case f.Bytes > 0 && !f.counts():
+		return errors.New("broker: Bytes is for cut, truncate and corrupt of events, and for delay and stall when sending only")
 	case f.Status != (ctrl.Status{}) && !(f.Do == Refuse && f.On != Posting):
 		return errors.New("broker: Status is for refuse when negotiating and requesting only")
 	case f.Ack != wire.AckSuccess && !(f.Do == Refuse && f.On == Posting):
@@ -135,8 +136,21 @@ func (f *Fault) Validate() error {
 	return nil
 }
 
+// counts tells whether Bytes means something.
+func (f *Fault) counts() bool {
+	switch f.Do {
+	case Cut, Truncate, Corrupt:
+		return f.On == Receiving || f.On == Sending
+	case Delay, Stall:
+		return f.On == Sending
+	default:
+		return false
+	}
+}
+
 // Injection is a fault at work.
 type Injection struct {
+	id      int
 	fault   Fault
 	owner   *faults
 	seen    int
@@ -150,6 +164,7 @@ type Injection struct {
 type faults struct {
 	mu     sync.Mutex
 	list   []*Injection
+	last   int // id
 	active atomic.Int32
 }
 
@@ -161,13 +176,27 @@ func (b *Broker) Inject(f Fault) *Injection {
 	if f.Ack == wire.AckSuccess {
 		f.Ack = wire.AckUnknown
 	}
-	i := &Injection{fault: f, owner: &b.faults, first: make(chan struct{}), removed: make(chan struct{})}
 	b.faults.mu.Lock()
 	defer b.faults.mu.Unlock()
+	b.faults.last++
+	i := &Injection{id: b.faults.last, fault: f, owner: &b.faults, first: make(chan struct{}), removed: make(chan struct{})}
 	b.faults.list = append(b.faults.list, i)
 	b.faults.active.Store(int32(len(b.faults.list)))
 	return i
 }
+
+// Faults returns the faults at work, in the order in which they were injected.
+func (b *Broker) Faults() []*Injection {
+	b.faults.mu.Lock()
+	defer b.faults.mu.Unlock()
+	return slices.Clone(b.faults.list)
+}
+
+// ID is the number of the fault, from 1 on, by which it is known over HTTP.
+func (i *Injection) ID() int { return i.id }
+
+// Fault returns what was injected.
+func (i *Injection) Fault() Fault { return i.fault }
 
 // Remove ends the fault. What it stalls goes on.
 func (i *Injection) Remove() {

@@ -3,6 +3,7 @@ package broker_test
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -217,6 +218,34 @@ func TestSendingCanStallWithoutTheBroker(t *testing.T) {
 		stall.Remove()
 		require.Equal(t, []string{"a", "b"}, c.texts())
 		stall.Remove() // twice is harmless
+	})
+}
+
+func TestSendingCanStallInTheMiddleOfAnEvent(t *testing.T) {
+	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
+		stall := w.broker.Inject(broker.Fault{On: broker.Sending, Event: wire.EventHeartbeatRsp, Do: broker.Stall, Bytes: 5, Times: 1})
+		require.Equal(t, []*broker.Injection{stall}, w.broker.Faults())
+		require.Equal(t, 1, stall.ID())
+		require.Equal(t, 5, stall.Fault().Bytes)
+		conn, err := w.network.DialContext(t.Context())
+		require.NoError(t, err)
+		defer conn.Close()
+		id := defaultIdentity()
+		_, err = conn.Write(append(ctrl.AppendEvent(nil, wire.EncodingJSON, &ctrl.NegotiationMessage{ClientIdentity: &id}), wire.HeartbeatReq...))
+		require.NoError(t, err)
+		synctest.Wait()
+		buf := make([]byte, 1<<16)
+		n, err := conn.Read(buf)
+		require.NoError(t, err)
+		frame, err := wire.FrameLength(buf[:n], n)
+		require.NoError(t, err)
+		require.Equal(t, wire.HeartbeatRsp[:5], buf[frame:n], "five bytes have come")
+		stall.Remove()
+		synctest.Wait()
+		n, err = conn.Read(buf)
+		require.NoError(t, err)
+		require.Equal(t, wire.HeartbeatRsp[5:], buf[:n])
+		require.Empty(t, w.broker.Faults())
 	})
 }
 

@@ -11,6 +11,13 @@ func (b *Broker) HoldAcks(on bool) {
 	}
 }
 
+// HoldsAcks tells whether ACKs are kept back.
+func (b *Broker) HoldsAcks() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.holdAcks
+}
+
 // DropConnections closes all connections with clients of a process name, or with
 // all clients if it is empty, without a word, and returns how many. The broker goes
 // on.

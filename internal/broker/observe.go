@@ -104,7 +104,7 @@ func (b *Broker) Connections() []ConnectionInfo {
 }
 
 func (c *conn) info() ConnectionInfo {
-	info := ConnectionInfo{ID: c.id, Peer: c.peer, UnsentBytes: c.out.queued.Load()}
+	info := ConnectionInfo{ID: c.id, Peer: c.peer, UnsentBytes: c.out.queued.Load(), Queues: []string{}}
 	if who := c.who.Load(); who != nil {
 		info.Negotiated, info.Admin = true, who.ClientType == ctrl.ClientTCPAdmin
 		info.ProcessName, info.UserAgent, info.Features = who.ProcessName, who.UserAgent, who.Features
@@ -192,7 +192,7 @@ func (q *queue) info() QueueInfo {
 func (a *app) info() AppInfo {
 	info := AppInfo{
 		ID: a.id, Authorized: a.authorized, Messages: a.messages, Bytes: a.bytes,
-		Redelivery: a.redelivery.len(), Aside: a.aside.len(),
+		Redelivery: a.redelivery.len(), Aside: a.aside.len(), Consumers: []ConsumerInfo{},
 	}
 	for _, h := range a.queue.handles {
 		for _, st := range h.streams {
@@ -208,7 +208,7 @@ func (a *app) info() AppInfo {
 func (st *stream) info() ConsumerInfo {
 	info := ConsumerInfo{
 		Connection: st.handle.session.conn.id, ProcessName: st.handle.session.identity.ProcessName,
-		QueueID: st.handle.id, SubQueueID: st.subID, Unconfirmed: st.count,
+		QueueID: st.handle.id, SubQueueID: st.subID, Unconfirmed: st.count, Subscriptions: []SubscriptionInfo{},
 	}
 	for _, s := range st.subscriptions {
 		info.Subscriptions = append(info.Subscriptions, SubscriptionInfo{

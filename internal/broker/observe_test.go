@@ -25,7 +25,7 @@ func TestObserversSeeConnectionsQueuesAndWindows(t *testing.T) {
 
 		conns := w.broker.Connections()
 		require.Len(t, conns, 3)
-		require.Equal(t, broker.ConnectionInfo{ID: 1, Peer: "memory"}, conns[0])
+		require.Equal(t, broker.ConnectionInfo{ID: 1, Peer: "memory", Queues: []string{}}, conns[0])
 		require.Equal(t, "peer", conns[1].ProcessName)
 		require.Equal(t, []string{priorityQueue}, conns[2].Queues)
 		require.True(t, conns[2].Negotiated)

@@ -17,6 +17,10 @@ func (b *Broker) Reconfigure(config Domain) error {
 		return err
 	}
 	b.mu.Lock()
+	if to, ok := b.redirects[config.Name]; ok {
+		b.mu.Unlock()
+		return fmt.Errorf("broker: domain %q is a redirection to %q", config.Name, to)
+	}
 	d := b.domains[config.Name]
 	if d == nil {
 		b.domains[config.Name] = newDomain(b, config)

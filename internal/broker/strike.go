@@ -104,9 +104,9 @@ func (f *Fault) damage(frame []byte) []byte {
 	case Drop:
 		return nil
 	case Truncate:
-		return frame[:min(max(0, f.Bytes), len(frame))]
+		return frame[:min(f.Bytes, len(frame))]
 	case Corrupt:
-		if f.Bytes >= 0 && f.Bytes < len(frame) {
+		if f.Bytes < len(frame) {
 			frame = slices.Clone(frame)
 			frame[f.Bytes] ^= 0xff
 		}
@@ -142,9 +142,14 @@ func (c *conn) writeEvent(frame []byte) error {
 	if i := c.broker.faults.strike(occasion{point: Sending, event: eventType(frame), client: c.clientName()}); i != nil {
 		switch i.fault.Do {
 		case Cut:
-			_, _ = c.net.Write(frame[:min(max(0, i.fault.Bytes), len(frame))])
+			_, _ = c.net.Write(frame[:min(i.fault.Bytes, len(frame))])
 			return errFault
 		case Delay, Stall:
+			n := min(i.fault.Bytes, len(frame))
+			if _, err := c.net.Write(frame[:n]); err != nil {
+				return err
+			}
+			frame = frame[n:]
 			c.hold(i)
 		default:
 			frame = i.fault.damage(frame)

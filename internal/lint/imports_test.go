@@ -31,8 +31,9 @@ var mayImport = map[string][]string{
 	"admin":     {"internal/framing", "internal/wire", "internal/wire/ctrl"},
 	"messaging": {".", "admin", "internal/expr", "sessionevents"},
 
-	"internal/broker": {"internal/expr", "internal/framing", "internal/wire", "internal/wire/ctrl"},
-	"bmqtest":         {"internal/broker", "internal/wire", "internal/wire/ctrl"},
+	"internal/broker":  {"internal/expr", "internal/framing", "internal/wire", "internal/wire/ctrl"},
+	"internal/control": {"internal/broker", "internal/wire", "internal/wire/ctrl"},
+	"bmqtest":          {"internal/broker", "internal/wire", "internal/wire/ctrl"},
 }
 
 // dependencies are what code other than tests may import from elsewhere.
