@@ -9,7 +9,8 @@
 //
 // The broker speaks the protocol over real connections, so that clients in any
 // language can use it. It keeps everything in memory, is one process, and is no
-// broker for production.
+// broker for production. docs/testing.md in this module shows tests with faults,
+// with time that stands still, and in other languages.
 package bmqtest
 
 import (
