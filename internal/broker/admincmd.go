@@ -293,7 +293,7 @@ func (l *listing) pick(n int) (from, to int) {
 	case l.unlimited:
 		return from, n
 	case l.count < 0:
-		return max(0, from+l.count), from
+		return from - min(from, -max(l.count, -n)), from
 	}
-	return from, min(n, from+l.count)
+	return from, from + min(n-from, l.count)
 }
