@@ -95,10 +95,11 @@ func TestBrokerPrintsItsURIFirstAndStopsCleanly(t *testing.T) {
 }
 
 func TestBrokerSaysWhenOthersCanReachIt(t *testing.T) {
-	stdout, _ := runBrokerUntil(t, []string{"-listen", "0.0.0.0:0"}, func(uri string, _ func() string) {
+	stdout, stderr := runBrokerUntil(t, []string{"-listen", "0.0.0.0:0"}, func(uri string, _ func() string) {
 		require.NotContains(t, uri, "[")
 	})
 	require.Contains(t, stdout, "It listens on 0.0.0.0:0: everybody who can reach this machine can use it.")
+	require.Contains(t, stderr, "the broker does not listen on loopback")
 }
 
 func TestBrokerIsShownAndControlledOverHTTP(t *testing.T) {

@@ -170,7 +170,10 @@ func (d *Directory) clusters(n *confNode) {
 				HighInterval:  milliseconds(t.field("highInterval"), 3000),
 			}
 		}
-		c.ignore("name", "nodes")
+		c.ignore("name")
+		if nodes := c.field("nodes"); len(nodes.items()) > 1 {
+			n.file.unused = append(n.file.unused, fmt.Sprintf("%s (%d of them: this broker is one)", nodes.path, len(nodes.items())))
+		}
 		c.done()
 	}
 	n.done()

@@ -42,7 +42,7 @@ func TestADirectoryIsReadAsItIs(t *testing.T) {
 				{"name":"Other"}],"anonymousCredential":{"disallow":{}}},
 			"networkInterfaces":{"heartbeats":{"client":10,"clusterPeer":10},
 				"tcpInterface":{"name":"TCPInterface","port":30114,"ioThreads":4,"heartbeatIntervalMs":1000}}}}`,
-		"clusters.json": `{"myClusters":[{"name":"local","nodes":[],
+		"clusters.json": `{"myClusters":[{"name":"local","nodes":[{"id":1},{"id":2}],
 			"messageThrottleConfig":{"lowThreshold":1,"highThreshold":3,"lowInterval":10,"highInterval":30}}]}`,
 		"domains/a.priority.json":  domainJSON(`{"priority":{}}`, `,"maxDeliveryAttempts":3,"maxQueues":5,"maxIdleTime":60`),
 		"domains/a.fanout.json":    domainJSON(`{"fanout":{"appIDs":["foo","bar"]}}`, `,"deduplicationTimeMs":1000,"maxConsumers":1,"subscriptions":[{"appId":"foo","expression":{"version":"E_VERSION_1","text":"x > 5"}}]`),
@@ -73,6 +73,7 @@ func TestADirectoryIsReadAsItIs(t *testing.T) {
 	require.Equal(t, []string{
 		filepath.Join(dir, "bmqbrkrcfg.json") + ": not supported, and without effect: appConfig.networkInterfaces.tcpInterface.ioThreads," +
 			" appConfig.networkInterfaces.heartbeats.clusterPeer, appConfig.authentication.authenticators[1].name (Other), appConfig.etcDir, taskConfig",
+		filepath.Join(dir, "clusters.json") + ": not supported, and without effect: myClusters[0].nodes (2 of them: this broker is one)",
 		filepath.Join(dir, "domains/a.broadcast.json") + ": not supported, and without effect: definition.parameters.msgGroupIdConfig",
 		filepath.Join(dir, "domains/a.priority.json") + ": not supported, and without effect: definition.parameters.maxIdleTime",
 	}, d.Warnings)

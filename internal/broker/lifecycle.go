@@ -26,6 +26,9 @@ func (b *Broker) Listen(address string) error {
 			taken := l.Addr().String()
 			address = taken
 			b.address.Store(&taken)
+			if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
+				b.log.Warn("the broker does not listen on loopback: everybody who can reach this machine can use it", slog.String("address", taken))
+			}
 		}
 		return l, err
 	})

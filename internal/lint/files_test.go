@@ -28,7 +28,7 @@ var (
 )
 
 func TestFilesNameNoMachineAndAreFinished(t *testing.T) {
-	for _, s := range sources(t, ".go", ".c", ".cpp", ".h", ".py", ".md", ".yml", ".txt", "Makefile", "run", "venv", "fuzz", "test-native", "test-broker") {
+	for _, s := range sources(t, ".go", ".c", ".cpp", ".h", ".py", ".md", ".yml", ".txt", "Makefile", "run", "venv", "browser", "fuzz", "test-native", "test-broker") {
 		if s.path == "internal/lint/files_test.go" {
 			continue
 		}
