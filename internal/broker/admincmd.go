@@ -94,7 +94,7 @@ func (b *Broker) run(w words) (*result, error) {
 	case "DOMAINS":
 		return b.runDomains(w)
 	case "CONFIGPROVIDER":
-		return clearCache(w, "CONFIGPROVIDER")
+		return b.clearCache(w, "CONFIGPROVIDER")
 	case "STAT":
 		if k := w.next(); !strings.EqualFold(k, "SHOW") {
 			return nil, bad("Unexpected STAT subcommand: %s", k)
@@ -130,7 +130,7 @@ func (b *Broker) runDomains(w words) (*result, error) {
 		}
 		return b.reload(name), nil
 	case "RESOLVER":
-		return clearCache(w, "DOMAINS RESOLVER")
+		return b.clearCache(w, "DOMAINS RESOLVER")
 	case "":
 		return nil, bad("%s, but no subcommand was specified.", must)
 	default:
@@ -139,19 +139,29 @@ func (b *Broker) runDomains(w words) (*result, error) {
 }
 
 // clearCache has nothing to do: nothing is cached.
-func clearCache(w words, of string) (*result, error) {
+func (b *Broker) clearCache(w words, of string) (*result, error) {
 	if k := w.next(); !strings.EqualFold(k, "CACHE_CLEAR") {
 		return nil, bad("Invalid %s subcommand: %s", of, k)
 	}
-	if w.next() == "" {
+	name := w.next()
+	switch {
+	case name == "":
 		return nil, bad("%s CACHE_CLEAR command must be followed by a domain name or \"ALL\".", of)
+	case !strings.EqualFold(name, "ALL") && b.existing(name) == nil:
+		return noDomain(name), w.end()
 	}
 	return succeeded(), w.end()
 }
 
+func noDomain(name string) *result { return failed(fmt.Sprintf("Domain '%s' doesn't exist", name)) }
+
 // reload reads the configuration of a domain again from where it came.
 func (b *Broker) reload(name string) *result {
-	if b.config.Reload == nil {
+	switch {
+	case b.config.Reload != nil:
+	case b.existing(name) == nil:
+		return noDomain(name)
+	default:
 		return failed("The broker was not configured from a directory")
 	}
 	d, err := b.config.Reload(name)
@@ -174,7 +184,7 @@ func (b *Broker) runDomain(w words) (*result, error) {
 		d := b.existing(name)
 		switch {
 		case d == nil:
-			return failed(fmt.Sprintf("Domain '%s' doesn't exist", name)), nil
+			return noDomain(name), nil
 		case k == "INFOS":
 			return &result{DomainInfo: d.result()}, nil
 		}
@@ -231,7 +241,7 @@ func (b *Broker) runQueue(domainName string, w words) (*result, error) {
 	}
 	d := b.existing(domainName)
 	if d == nil {
-		return failed(fmt.Sprintf("Domain '%s' doesn't exist", domainName)), nil
+		return noDomain(domainName), nil
 	}
 	q := d.find(name)
 	switch {

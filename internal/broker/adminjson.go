@@ -46,10 +46,13 @@ func (r *result) print(e encoding) string {
 		r.Stats.pretty = e == asPretty
 	}
 	if e == asPretty {
-		return strings.ReplaceAll(prettyJSON(r, 4), "/", `\/`)
+		return escapeSlashes(prettyJSON(r, 4))
 	}
-	return strings.ReplaceAll(compactJSON(r), "/", `\/`)
+	return escapeSlashes(compactJSON(r))
 }
+
+// escapeSlashes writes the slashes in JSON as the official broker does.
+func escapeSlashes(text string) string { return strings.ReplaceAll(text, "/", `\/`) }
 
 func compactJSON(v any) string {
 	var b bytes.Buffer

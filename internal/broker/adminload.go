@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -83,6 +84,11 @@ func (q *queue) result() *queueResult {
 	}
 	for _, a := range slices.Concat(q.apps, q.strangers) {
 		engine.Apps = append(engine.Apps, a.row())
+		for _, level := range a.routing.levels {
+			for _, g := range level.groups {
+				engine.Routing.Groups = append(engine.Routing.Groups, g.row(len(engine.Routing.Groups)+1))
+			}
+		}
 	}
 	return r
 }
@@ -94,22 +100,41 @@ func handleParameters(uri string, id uint32, flags uint64, reads, writes int32) 
 }
 
 func (h *handle) row() handleRow {
-	row := handleRow{Client: h.client(), Parameters: handleParameters(h.queue.uri, h.id, h.flags, h.reads, h.writes)}
+	row := handleRow{Client: fmt.Sprintf("connection %d  ~ %s", h.session.conn.id, h.client()), Parameters: handleParameters(h.queue.uri, h.id, h.flags, h.reads, h.writes)}
 	for _, st := range h.streams {
 		row.SubStreams = append(row.SubStreams, st.row())
 	}
 	return row
 }
 
-// client names the client of a handle: its connection here, its program and process.
+// client names the client of a handle: its program, its process and, if it has
+// several, which of its sessions.
 func (h *handle) client() string {
 	id := &h.session.identity
-	return fmt.Sprintf("connection %d  ~ %s:%d", h.session.conn.id, id.ProcessName, id.PID)
+	name := fmt.Sprintf("%s:%d", filepath.Base(id.ProcessName), id.PID)
+	if id.SessionID != 1 {
+		name += fmt.Sprintf(".%d", id.SessionID)
+	}
+	return name
+}
+
+// row describes consumers that take turns.
+func (g *group) row(id int) groupRow {
+	row := groupRow{ID: id, Expression: g.key.Text}
+	row.Priority.ID = id
+	for _, s := range g.turn {
+		r := subscriptionRow{ID: s.id}
+		r.Consumer.MaxMessages, r.Consumer.MaxBytes = s.window.maxMessages, s.window.maxBytes
+		r.Consumer.Priority, r.Consumer.Count = s.priority, s.count
+		r.Subscriber.SubID = s.stream.subID
+		row.Priority.Subscriptions = append(row.Priority.Subscriptions, r)
+	}
+	return row
 }
 
 func (st *stream) row() streamRow {
 	row := streamRow{ID: st.subID, App: st.appID, Parameters: st.parameters()}
-	if st.reads > 0 {
+	if st.handle.reads > 0 {
 		unconfirmed := st.count
 		row.Unconfirmed = &unconfirmed
 	}
@@ -131,8 +156,11 @@ func (st *stream) parameters() string {
 }
 
 func (w *window) row() windowRow {
+	// Of the ratio at which a window opens again, the official schema has a whole number.
+	messages, bytes := lowMark(w.maxMessages)/max(1, w.maxMessages), lowMark(w.maxBytes)/max(1, w.maxBytes)
 	return windowRow{
 		State: windowState(!w.open()), MessagesState: windowState(w.fullMessages), BytesState: windowState(w.fullBytes),
+		MessagesLow: messages, MessagesHigh: messages, BytesLow: bytes, BytesHigh: bytes,
 		Messages: w.messages, MaxMessages: w.maxMessages, Bytes: w.bytes, MaxBytes: w.maxBytes,
 	}
 }
@@ -151,7 +179,9 @@ func (a *app) row() consumerRow {
 	for _, st := range a.routing.consumers {
 		row.State.Consumers++
 		for _, s := range st.subscriptions {
-			row.State.Router.Consumers = append(row.State.Router.Consumers, routerRow{s.priority, s.count, s.expression.Text, st.handle.client()})
+			row.State.Router.Consumers = append(row.State.Router.Consumers, routerRow{
+				Priority: s.priority, Handle: handleRow{Client: st.handle.client()}, Count: s.count, Expression: s.expression.Text,
+			})
 		}
 	}
 	if a.authorized {
@@ -176,7 +206,7 @@ func (l *listing) result(q *queue) *result {
 	defer q.unlock()
 	a := q.app(l.app)
 	if l.app != "" && a == nil {
-		return failed(fmt.Sprintf("Specified appId '%s' not found in the storage of queue '%s'.", l.app, q.uri))
+		return failed("Invalid 'LIST' command: invalid APPID")
 	}
 	var all []*message
 	for p := q.store.seek(0); p < q.store.next; p = q.store.seek(p + 1) {

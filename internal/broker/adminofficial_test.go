@@ -190,7 +190,7 @@ func TestAnswersInJSONHaveTheOfficialSchema(t *testing.T) {
 		require.Len(t, state.Storage.VirtualStorages, 3)
 		require.Equal(t, "foo", state.Storage.VirtualStorages[0]["appId"])
 		streams := state.Handles[0].SubStreams
-		require.Nil(t, streams[0].NumUnconfirmedMessages, "of a writer")
+		require.Zero(t, *streams[0].NumUnconfirmedMessages, "of the writer")
 		require.Equal(t, 2, *streams[1].NumUnconfirmedMessages)
 		require.Equal(t, "STATE_FULL", streams[1].UnconfirmedMonitors[0]["messagesState"])
 		require.Equal(t, "STATE_NORMAL", streams[1].UnconfirmedMonitors[0]["bytesState"])
@@ -199,7 +199,10 @@ func TestAnswersInJSONHaveTheOfficialSchema(t *testing.T) {
 		require.Equal(t, "alive", engine.ConsumerStates[0]["status"])
 		require.Equal(t, "registered", engine.ConsumerStates[1]["status"])
 		require.Equal(t, 1.0, engine.ConsumerStates[0]["appState"].(map[string]any)["numConsumers"])
-		require.Contains(t, w.broker.Admin(queue+" INTERNALS"), "STATE_FULL [Messages (STATE_FULL): 2 (0 - 0 - 2), Bytes (STATE_NORMAL): 10  B (0  B - 0  B - 100  B)]")
+		require.Contains(t, w.broker.Admin("ENCODING JSON_COMPACT "+queue+" INTERNALS"), `"Routing":{"subscriptionGroups":[{"id":1,"expression":"",`+
+			`"upstreamSubQueueId":0,"priorityGroup":{"id":1,"highestSubscriptions":[{"downstreamSubscriptionId":1,"consumer":{"maxUnconfirmedMessages":2,`+
+			`"maxUnconfirmedBytes":100,"consumerPriority":0,"consumerPriorityCount":1},"subscriber":{"downstreamSubQueueId":1}}]}}]}`)
+		require.Contains(t, w.broker.Admin(queue+" INTERNALS"), "STATE_FULL [Messages (STATE_FULL): 2 (2 - 2 - 2), Bytes (STATE_NORMAL): 10  B (0  B - 0  B - 100  B)]")
 
 		var contents struct {
 			Contents struct {
@@ -242,7 +245,10 @@ func TestAnswersInJSONHaveTheOfficialSchema(t *testing.T) {
 		ask(queue+" PURGE nosuch", &purged)
 		require.Contains(t, purged.PurgedQueues.Queues[0].Error.Message, "not found")
 
-		require.Equal(t, `{"error":{"message":"Domain 'x' doesn't exist"}}`, w.broker.Admin("ENCODING JSON_COMPACT DOMAINS DOMAIN x INFOS"))
+		for _, command := range []string{"DOMAINS DOMAIN x INFOS", "DOMAINS DOMAIN x PURGE", "DOMAINS RECONFIGURE x", "CONFIGPROVIDER CACHE_CLEAR x"} {
+			require.Equal(t, `{"error":{"message":"Domain 'x' doesn't exist"}}`, w.broker.Admin("ENCODING JSON_COMPACT "+command))
+		}
+		require.Equal(t, "Invalid 'LIST' command: invalid APPID", w.broker.Admin(queue+" LIST nosuch 0 10"))
 		require.Equal(t, "{\n    \"success\": {\n\n    }\n}", w.broker.Admin("encoding json_pretty CONFIGPROVIDER CACHE_CLEAR ALL"))
 		require.Contains(t, w.broker.Admin("ENCODING JSON_COMPACT HELP PLUMBING"), `"isPlumbing":true`)
 		require.Equal(t, w.broker.Admin("HELP"), w.broker.Admin("ENCODING TEXT HELP"))

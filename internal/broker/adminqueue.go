@@ -40,9 +40,10 @@ func (st *streamRow) print(s *strings.Builder, line string) {
 	fmt.Fprintf(s, "%[1]ssubId .................: %[2]d%[1]sappId .................: %[3]s%[1]sStream Parameters .....: %[4]s%[1]sUnconfirmedMonitors ...:%[1]s    --------",
 		line, st.ID, st.App, st.Parameters)
 	for _, w := range st.Windows {
-		fmt.Fprintf(s, " %s [Messages (%s): %s (%d - %d - %s), Bytes (%s): %s (%s - %s - %s)] ",
-			w.State, w.MessagesState, prettyNumber(w.Messages), w.MessagesLow, w.MessagesHigh, prettyNumber(w.MaxMessages),
-			w.BytesState, prettyBytes(w.Bytes), prettyBytes(w.BytesLow), prettyBytes(w.BytesHigh), prettyBytes(w.MaxBytes))
+		fmt.Fprintf(s, " %s [Messages (%s): %s (%s - %s - %s), Bytes (%s): %s (%s - %s - %s)] ",
+			w.State, w.MessagesState, prettyNumber(w.Messages),
+			prettyNumber(w.MessagesLow*w.MaxMessages), prettyNumber(w.MessagesHigh*w.MaxMessages), prettyNumber(w.MaxMessages),
+			w.BytesState, prettyBytes(w.Bytes), prettyBytes(w.BytesLow*w.MaxBytes), prettyBytes(w.BytesHigh*w.MaxBytes), prettyBytes(w.MaxBytes))
 	}
 	if st.Unconfirmed != nil {
 		fmt.Fprintf(s, "%sUnconfirmedMessages ...: %s", line, prettyNumber(int64(*st.Unconfirmed)))
@@ -50,17 +51,33 @@ func (st *streamRow) print(s *strings.Builder, line string) {
 	s.WriteString("\n")
 }
 
+// routerConsumer is a consumer in the order of turns. What there is of its handle is
+// the client's name.
+const routerConsumer = `                            [
+                                priority = %d
+                                queueHandle = [
+                                    clientDescription = %q
+                                    parametersJson = %q
+                                    isClientClusterMember = %t
+                                    subStreams = [
+                                    ]
+                                ]
+                                count = %d
+                                expression = %q
+                            ]
+`
+
 func (e *engineInfo) print(s *strings.Builder) {
-	fmt.Fprintf(s, "        FanoutQueueEngine (%s):\n        -----------------\n", e.Mode)
+	fmt.Fprintf(s, "        FanoutQueueEngine (%s):\n        -----------------", e.Mode)
 	if e.MaxConsumers != 0 {
-		fmt.Fprintf(s, "             (maxConsumers: %d)\n", e.MaxConsumers)
+		fmt.Fprintf(s, "\n             (maxConsumers: %d)", e.MaxConsumers)
 	}
 	width := 0
 	for _, a := range e.Apps {
 		width = max(width, len(a.ID))
 	}
 	for _, a := range e.Apps {
-		fmt.Fprintf(s, "            %-*s: status=%s", width, a.ID, a.Status)
+		fmt.Fprintf(s, "\n            %-*s: status=%s", width, a.ID, a.Status)
 		if a.AtEnd != nil {
 			fmt.Fprintf(s, ", StorageIter.atEnd=%t", *a.AtEnd)
 		}
@@ -68,8 +85,7 @@ func (e *engineInfo) print(s *strings.Builder) {
 			strings.Repeat("-", width), a.State.Consumers, a.State.Redelivery)
 		s.WriteString("                    [\n                        consumers = [\n")
 		for _, c := range a.State.Router.Consumers {
-			fmt.Fprintf(s, "                            [ priority = %d queueHandle = [ clientDescription = %q ] count = %d expression = %q ]\n",
-				c.Priority, c.client, c.Count, c.Expression)
+			fmt.Fprintf(s, routerConsumer, c.Priority, c.Handle.Client, c.Handle.Parameters, c.Handle.IsClusterMember, c.Count, c.Expression)
 		}
 		s.WriteString("                        ]\n                    ]\n")
 	}

@@ -190,6 +190,9 @@ type engineInfo struct {
 	MaxConsumers int           `json:"maxConsumers"`
 	Mode         string        `json:"mode"`
 	Apps         []consumerRow `json:"consumerStates,omitempty"`
+	Routing      struct {
+		Groups []groupRow `json:"subscriptionGroups,omitempty"`
+	} `json:"Routing"`
 }
 
 // consumerRow is the state of one application.
@@ -208,8 +211,32 @@ type consumerRow struct {
 }
 
 type routerRow struct {
-	Priority   int32  `json:"priority"`
-	Count      int32  `json:"count"`
+	Priority   int32     `json:"priority"`
+	Handle     handleRow `json:"queueHandle"`
+	Count      int32     `json:"count"`
+	Expression string    `json:"expression"`
+}
+
+// groupRow are the consumers with one expression that take turns.
+type groupRow struct {
+	ID         int    `json:"id"`
 	Expression string `json:"expression"`
-	client     string
+	Upstream   uint32 `json:"upstreamSubQueueId"`
+	Priority   struct {
+		ID            int               `json:"id"`
+		Subscriptions []subscriptionRow `json:"highestSubscriptions,omitempty"`
+	} `json:"priorityGroup"`
+}
+
+type subscriptionRow struct {
+	ID       uint32 `json:"downstreamSubscriptionId"`
+	Consumer struct {
+		MaxMessages int64 `json:"maxUnconfirmedMessages"`
+		MaxBytes    int64 `json:"maxUnconfirmedBytes"`
+		Priority    int32 `json:"consumerPriority"`
+		Count       int32 `json:"consumerPriorityCount"`
+	} `json:"consumer"`
+	Subscriber struct {
+		SubID uint32 `json:"downstreamSubQueueId"`
+	} `json:"subscriber"`
 }

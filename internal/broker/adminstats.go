@@ -109,11 +109,12 @@ func (r *statsResult) MarshalText() ([]byte, error) {
 	all := struct {
 		Timestamp string `json:"_timestamp"`
 		Queues    any    `json:"domainQueues"`
-	}{strings.ToUpper(r.at.UTC().Format("02Jan2006_15:04:05.000000")), map[string]any{"domains": domains}}
+	}{strings.ToUpper(r.at.UTC().Truncate(time.Second).Format("02Jan2006_15:04:05.000000")), map[string]any{"domains": domains}}
+	text := compactJSON(all)
 	if r.pretty {
-		return []byte(prettyJSON(all, 4)), nil
+		text = prettyJSON(all, 4)
 	}
-	return []byte(compactJSON(all)), nil
+	return []byte(escapeSlashes(text)), nil
 }
 
 // column is one column of the table.
