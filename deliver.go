@@ -57,11 +57,12 @@ func (c *core) deliverMessages(messages []engine.Message) {
 // is wrong with their properties goes to report.
 func (c *core) convert(messages []engine.Message, report func(sessionevents.SessionEvent)) []delivery {
 	deliveries := make([]delivery, len(messages))
+	session := c.session.Value()
 	for i := range messages {
 		d, m := &deliveries[i], &messages[i]
 		q := m.Owner.(*queue)
 		d.message = Message{Data: m.Data, GUID: MessageGUID(m.GUID), QueueURI: q.uri, subscription: m.Handle}
-		d.handle = MessageHandle{core: c, queue: q, guid: MessageGUID(m.GUID)}
+		d.handle = MessageHandle{core: c, session: session, queue: q, guid: MessageGUID(m.GUID)}
 		if m.PropertiesErr != nil {
 			report(sessionevents.NewInterfaceError(fmt.Sprintf(
 				"Failed to load properties from an incoming message: %v: %v", &d.message, m.PropertiesErr)))

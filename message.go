@@ -61,11 +61,13 @@ func (m *Message) String() string {
 	return fmt.Sprintf("<Message[%s] for %s>", m.GUID, m.QueueURI)
 }
 
-// MessageHandle confirms the message that it came with.
+// MessageHandle confirms the message that it came with. A session is not given up as
+// forgotten while the program has handles of it.
 type MessageHandle struct {
-	core  *core
-	queue *queue
-	guid  MessageGUID
+	core    *core
+	session *Session // is kept from being collected; nil: it was before
+	queue   *queue
+	guid    MessageGUID
 }
 
 // Confirm tells the broker that the message is dealt with, so that it won't be

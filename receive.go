@@ -10,7 +10,8 @@ import (
 )
 
 // WithPull has messages wait for Session.Messages in place of a handler. Acks and
-// session events go to their handlers as ever.
+// session events go to their handlers as ever. What the broker delivered before a queue
+// was paused or closed still comes.
 func WithPull() Option { return sessionOption(func(c *config) { c.pull = true }) }
 
 // Messages returns an iterator over the messages of all queues that are open for

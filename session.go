@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"github.com/bmq-go/bmq/internal/engine"
 	"github.com/bmq-go/bmq/sessionevents"
@@ -60,6 +61,7 @@ type core struct {
 	engineKind     EngineKind
 	dispatch       *dispatcher
 	unobserve      func() // ends the observation of the monitor
+	session        weak.Pointer[Session]
 
 	// Events that come before NewSession knows that the start succeeded wait here: a
 	// start that fails delivers none.
@@ -139,6 +141,7 @@ func newSession(ctx context.Context, onSessionEvent OnSessionEvent, cfg *config)
 		c.unobserve = m.Observe(func(h HostHealth) { c.engine.SetHostHealth(h == HostHealthy) })
 	}
 	s := &Session{core: c}
+	c.session = weak.Make(s)
 	runtime.AddCleanup(s, (*core).abandoned, c)
 	return s, nil
 }

@@ -64,6 +64,39 @@ func TestSessionThatNobodyStopsIsStoppedWithAWarning(t *testing.T) {
 	}
 }
 
+func TestHandlesKeepASessionThatNobodyElseKnows(t *testing.T) {
+	broker := bmqtest.Start(t)
+	handles, gone := make(chan *bmq.MessageHandle, 1), make(chan struct{})
+	func() {
+		s, err := bmq.NewSession(t.Context(), func(e sessionevents.SessionEvent) {
+			if _, ok := e.(sessionevents.Disconnected); ok {
+				close(gone)
+			}
+		}, bmq.WithBroker(broker.URI()), bmq.WithLogger(slog.New(slog.DiscardHandler)),
+			bmq.WithOnMessage(func(_ *bmq.Message, h *bmq.MessageHandle) { handles <- h }))
+		require.NoError(t, err)
+		require.NoError(t, s.OpenQueue(t.Context(), memory, bmq.WithRead(), bmq.WithWrite()))
+		require.NoError(t, s.Post(t.Context(), memory, []byte("x")))
+	}()
+	h := <-handles
+	for range 5 {
+		runtime.GC()
+	}
+	require.NoError(t, h.Confirm()) // the last use of it
+	limit, tick := time.After(patience), time.NewTicker(10*time.Millisecond)
+	defer tick.Stop()
+	for {
+		runtime.GC()
+		select {
+		case <-gone:
+			return
+		case <-tick.C:
+		case <-limit:
+			t.Fatal("the session was not stopped")
+		}
+	}
+}
+
 func TestSessionThatIsStoppedIsCollectedInSilence(t *testing.T) {
 	broker := bmqtest.Start(t)
 	var log lockedBuffer

@@ -18,9 +18,9 @@ const (
 	fewInDomain        = "suite.limit.domain"   // 3 in all queues together, and so 4
 	oneEach            = "suite.limit.clients"  // one producer, one consumer
 	oneQueue           = "suite.limit.queues"
-	shortLived         = "suite.ttl"           // messages live for 1 second
+	shortLived         = "suite.ttl"           // messages live for shortLife
 	poisonous          = "suite.poison"        // 2 attempts to deliver
-	forgetful          = "suite.deduplication" // repeats are known for 2 seconds
+	forgetful          = "suite.deduplication" // repeats are known for shortMemory
 	selective          = "suite.subscriptions" // applications eu and all; eu takes region == "EU"
 )
 
