@@ -66,8 +66,9 @@ func TestSessionThatNobodyStopsIsStoppedWithAWarning(t *testing.T) {
 
 func TestHandlesKeepASessionThatNobodyElseKnows(t *testing.T) {
 	broker := bmqtest.Start(t)
-	handles, gone := make(chan *bmq.MessageHandle, 1), make(chan struct{})
-	func() {
+	gone := make(chan struct{})
+	h := func() *bmq.MessageHandle {
+		handles := make(chan *bmq.MessageHandle, 1)
 		s, err := bmq.NewSession(t.Context(), func(e sessionevents.SessionEvent) {
 			if _, ok := e.(sessionevents.Disconnected); ok {
 				close(gone)
@@ -75,10 +76,11 @@ func TestHandlesKeepASessionThatNobodyElseKnows(t *testing.T) {
 		}, bmq.WithBroker(broker.URI()), bmq.WithLogger(slog.New(slog.DiscardHandler)),
 			bmq.WithOnMessage(func(_ *bmq.Message, h *bmq.MessageHandle) { handles <- h }))
 		require.NoError(t, err)
+		defer runtime.KeepAlive(s)
 		require.NoError(t, s.OpenQueue(t.Context(), memory, bmq.WithRead(), bmq.WithWrite()))
 		require.NoError(t, s.Post(t.Context(), memory, []byte("x")))
+		return <-handles
 	}()
-	h := <-handles
 	for range 5 {
 		runtime.GC()
 	}

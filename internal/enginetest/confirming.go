@@ -5,6 +5,7 @@ import (
 
 	"github.com/bmq-go/bmq"
 	"github.com/bmq-go/bmq/internal/wire"
+	"github.com/bmq-go/bmq/sessionevents"
 )
 
 var confirming = chapter("confirming",
@@ -15,6 +16,7 @@ var confirming = chapter("confirming",
 	Behaviour{Name: "a-writer-can-not-confirm", Ref: "4/54 1.14/confirm", Run: confirmWriter},
 	Behaviour{Name: "a-handle-outlives-its-queue", Ref: "4/54 4/55 1.14/not-opened", Run: confirmClosed},
 	Behaviour{Name: "a-handle-outlives-its-session", Ref: "4/55 1.14/stopped", Run: confirmStopped},
+	Behaviour{Name: "a-handle-keeps-its-session", Ref: "4/55", Run: handleKeepsSession},
 	Behaviour{Name: "many-are-confirmed-together", Run: confirmBatch},
 	Behaviour{Name: "a-batch-fails-by-queues", Run: confirmBatchFails},
 )
@@ -146,4 +148,24 @@ func confirmBatchFails(e *Env) {
 	c.stop()
 	e.remaining(uri)
 	e.remaining(closed, "b")
+}
+
+// handleKeepsSession: a session that nobody refers to but by a handle is not forgotten.
+func handleKeepsSession(e *Env) {
+	uri := e.queue(memoryPriority)
+	h := func() *bmq.MessageHandle {
+		handles := make(chan *bmq.MessageHandle, 1)
+		s, err := e.start(e.soon(), func(sessionevents.SessionEvent) {},
+			bmq.WithOnMessage(func(_ *bmq.Message, h *bmq.MessageHandle) { handles <- h }))
+		e.NoError(err)
+		defer runtime.KeepAlive(s)
+		e.NoError(s.OpenQueue(e.soon(), uri, bmq.WithRead(), bmq.WithWrite()))
+		e.NoError(s.Post(e.soon(), uri, []byte("x")))
+		return <-handles
+	}()
+	for range 5 {
+		runtime.GC()
+	}
+	e.NoError(h.Confirm()) // the last use of it
+	e.collected("the session is stopped", func() bool { return e.proxy.connections() == 0 })
 }
