@@ -207,5 +207,6 @@ func TestStartThatNobodyAnswersSaysWhoWasAsked(t *testing.T) {
 	uri := answering(t, "")
 	_, err := bmq.NewSession(t.Context(), ignore, bmq.WithBroker(uri), bmq.WithTimeouts(bmq.Timeouts{ConnectTimeout: 20 * time.Millisecond}))
 	require.ErrorIs(t, err, bmq.ErrBrokerTimeout)
-	require.EqualError(t, err, "Failed to start session: TIMEOUT: no answer from "+uri+" within 20ms")
+	require.ErrorContains(t, err, "no answer from "+uri+" within 20ms")
+	require.NotErrorIs(t, err, context.DeadlineExceeded)
 }

@@ -18,10 +18,23 @@ import (
 // and messages with properties of the new style.
 const features = ctrl.FeatureEncoding + ":BER,JSON;" + ctrl.FeatureProperties + ":" + ctrl.FeaturePropertiesEx
 
-// connect makes one attempt: dial, authenticate, negotiate.
+// connect makes one attempt.
 func (s *Session) connect(ctx context.Context) (*connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.ConnectTimeout)
 	defer cancel()
+	c, err := s.attempt(ctx)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = s.noAnswer()
+	}
+	return c, err
+}
+
+func (s *Session) noAnswer() error {
+	return fmt.Errorf("no answer from %s within %v", s.cfg.BrokerURI, s.cfg.ConnectTimeout)
+}
+
+// attempt dials, authenticates and negotiates.
+func (s *Session) attempt(ctx context.Context) (*connection, error) {
 	conn, err := s.dial(ctx)
 	if err != nil {
 		return nil, err

@@ -3,7 +3,6 @@ package portable
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"slices"
@@ -100,7 +99,7 @@ func (s *Session) Start(ctx context.Context) engine.Status {
 	if s.lastErr != nil {
 		st.Text, st.Err = "the last attempt failed: "+s.lastErr.Error(), s.lastErr
 	} else if st.Code == engine.Timeout {
-		st.Text = fmt.Sprintf("no answer from %s within %v", s.cfg.BrokerURI, s.cfg.ConnectTimeout)
+		st.Text = s.noAnswer().Error()
 	}
 	s.step(inStop, st)
 	s.mu.Unlock()
