@@ -26,13 +26,15 @@ test: INTERPRETER := $(CURDIR)/.venv/bin/python
 endif
 test: ## go vet, all tests that need neither libbmq nor an official broker, a summary; INTEROP=off leaves out Python
 	$(GO) vet ./...
-	BMQ_PYTHON="$(INTERPRETER)" $(GO) run ./scripts/testrun -- $(RACE) ./...
+	$(if $(RACE),$(GO) vet -tags=bmqfake ./...)
+	BMQ_PYTHON="$(INTERPRETER)" $(GO) run ./scripts/testrun -double -- $(RACE) ./...
 
 race: ## all tests under the race detector, whatever was tested before
 	$(GO) run ./scripts/testrun -- -race -count=1 ./...
 
 lint: $(LINTER) ## formatting, go vet and golangci-lint, which is installed into .tools
 	$(LINTER) run
+	$(if $(RACE),$(LINTER) run --build-tags=bmqfake)
 
 $(LINTER):
 	GOBIN=$(dir $@) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)

@@ -35,6 +35,8 @@ func (k EngineKind) String() string {
 		return "native"
 	case EnginePortable:
 		return "portable"
+	case engine.FakeKind:
+		return "fake"
 	}
 	return fmt.Sprintf("EngineKind(%d)", int(k))
 }

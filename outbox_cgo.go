@@ -34,7 +34,6 @@ type nativeOutbox struct {
 	idle    bool      // it waits
 	running bool      // it was started
 	front   nativeBatch
-	stop    chan struct{} // closed when nothing is taken any more
 	done    chan struct{} // closed when the goroutine that sends has ended
 	ended   bool
 	live    bool // connected, and the state restored

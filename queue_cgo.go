@@ -27,6 +27,9 @@ type nativeQueue struct {
 	suspends bool          // with bad host health
 	reported bool          // as suspended
 	handles  map[int64]any // of the subscriptions, by their numbers
+	closing  bool          // Close was called
+	users    int           // calls into C that have c at present
+	gone     bool          // c is to be freed when there are none
 
 	// Guarded by nativeOutbox.mu: what posts and confirmations have to know.
 	closed    bool // gone, or going
@@ -47,7 +50,7 @@ func (s *nativeSession) OpenQueue(req engine.OpenRequest, done func(engine.Queue
 		fail(st)
 		return
 	}
-	q := &nativeQueue{s: s, req: req, suspends: req.Options.SuspendsOnBadHostHealth}
+	q := &nativeQueue{s: s, req: req, suspends: req.Options.SuspendsOnBadHostHealth, users: 1}
 	s.mu.Lock()
 	s.lastNumber++
 	q.number = s.lastNumber
@@ -57,6 +60,7 @@ func (s *nativeSession) OpenQueue(req engine.OpenRequest, done func(engine.Queue
 		fail(nativeFailure(err))
 		return
 	}
+	defer q.release()
 	list, handles, expressions := s.numberSubscriptions(req.Options.Subscriptions)
 	s.mu.Lock()
 	q.handles = handles
@@ -146,6 +150,33 @@ func (q *nativeQueue) use() {
 	s.out.changeGates([]*nativeQueue{q}, func(q *nativeQueue) { q.open = up && !q.closed })
 }
 
+// acquire keeps c from being freed until release is called. It answers false if it is
+// to be freed already.
+func (q *nativeQueue) acquire() bool {
+	q.s.mu.Lock()
+	defer q.s.mu.Unlock()
+	if q.gone {
+		return false
+	}
+	q.users++
+	return true
+}
+
+func (q *nativeQueue) release() { q.settle(func() { q.users-- }) }
+
+// forget frees c, now or when the last call that has it returns.
+func (q *nativeQueue) forget() { q.settle(func() { q.gone = true }) }
+
+func (q *nativeQueue) settle(change func()) {
+	q.s.mu.Lock()
+	change()
+	free := q.gone && q.users == 0
+	q.s.mu.Unlock()
+	if free {
+		q.c.Free()
+	}
+}
+
 // drop ends a queue that is closed, or was not opened. Its posts get their answers.
 func (q *nativeQueue) drop() {
 	s := q.s
@@ -156,7 +187,7 @@ func (q *nativeQueue) drop() {
 	s.mu.Unlock()
 	s.out.fail(q)
 	// It is freed when no record names it any more.
-	if known && !s.out.after(q.c.Free) {
+	if known && !s.out.after(q.forget) {
 		s.mu.Lock()
 		s.closed = append(s.closed, q)
 		s.mu.Unlock()
@@ -231,6 +262,11 @@ func (c *nativeConfigure) send() {
 			time.AfterFunc(min(left, configureAgain), c.again)
 		}
 	})
+	if !c.q.acquire() {
+		s.finish(id, engine.Status{Code: engine.ConfigureInvalidQueue, Text: "the queue was closed"})
+		return
+	}
+	defer c.q.release()
 	if err := c.q.c.Configure(id, c.options, c.list, c.expressions, max(time.Until(c.deadline), time.Millisecond)); err != nil {
 		s.finish(id, nativeFailure(err))
 	}
@@ -268,10 +304,15 @@ func merged(a, b map[int64]any) map[int64]any {
 func (q *nativeQueue) Close(timeout time.Duration, done func(engine.Status)) {
 	s := q.s
 	s.mu.Lock()
-	opened := q.opened
+	opened, closing := q.opened, q.closing
+	q.closing = true
 	s.mu.Unlock()
-	if !opened {
+	switch {
+	case !opened:
 		done(engine.Status{Code: engine.CloseAlreadyClosed, Text: "the queue is closed already"})
+		return
+	case closing:
+		done(engine.Status{Code: engine.CloseAlreadyInProgress, Text: "the queue is being closed already"})
 		return
 	}
 	var once sync.Once
@@ -287,6 +328,11 @@ func (q *nativeQueue) Close(timeout time.Duration, done func(engine.Status)) {
 				return
 			}
 			defer s.leave()
+			if !q.acquire() {
+				s.finish(id, engine.Status{Code: engine.CloseAlreadyClosed, Text: "the queue is closed already"})
+				return
+			}
+			defer q.release()
 			if err := q.c.Close(id, timeout); err != nil {
 				s.finish(id, nativeFailure(err))
 			}

@@ -70,7 +70,7 @@ func (s *nativeSession) destroy() {
 	s.queues, s.closed = nil, nil
 	s.mu.Unlock()
 	for _, q := range queues {
-		q.c.Free()
+		q.forget()
 	}
 	if err := s.c.Destroy(); err != nil {
 		s.log.Error("libbmq could not end a session", "error", err)

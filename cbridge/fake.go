@@ -44,16 +44,29 @@ func FakeConnection(up bool) { C.fake_connection(flag(up)) }
 
 // FakeEvent has an event come in all sessions, many times; an event about queues for
 // all of their queues.
-func FakeEvent(typ, code int32, times int) { C.fake_event(C.int32_t(typ), C.int32_t(code), C.int32_t(times)) }
+func FakeEvent(typ, code int32, times int) {
+	C.fake_event(C.int32_t(typ), C.int32_t(code), C.int32_t(times))
+}
 
 // FakeSlowStop has Session.Stop take longer.
 func FakeSlowStop(d time.Duration) { C.fake_slow_stop(C.int64_t(d)) }
 
 // FakeLog has a record written to the log.
-func FakeLog(s Severity, text string) { C.fake_log(C.int32_t(s), stringPointer(text), C.int64_t(len(text))) }
+func FakeLog(s Severity, text string) {
+	C.fake_log(C.int32_t(s), stringPointer(text), C.int64_t(len(text)))
+}
 
 // FakeABI has the fake say that it was compiled with another interface.
 func FakeABI(abi uint32) { C.fake_set_abi(C.uint32_t(abi)) }
+
+// FakeHeld tells how many results are held back.
+func FakeHeld() int { return int(C.fake_count_held()) }
+
+// FakeLimited tells whether posts wait for room in the channel.
+func FakeLimited() bool { return C.fake_limited() != 0 }
+
+// FakeUnconfirmed tells how many messages consumers have in hand.
+func FakeUnconfirmed() int { return int(C.fake_unconfirmed()) }
 
 // FakeReset undoes all of that, and empties the queues. No session may be there.
 func FakeReset() { C.fake_reset() }

@@ -45,6 +45,11 @@ void fake_event(int32_t type, int32_t code, int32_t times);
 void fake_slow_stop(int64_t nanoseconds);
 void fake_log(int32_t severity, const char *text, int64_t size);
 void fake_set_abi(uint32_t abi);
+/* What there is in all sessions: results that are held back, posts that wait for room,
+ * messages in the hands of consumers. */
+int32_t fake_count_held(void);
+int32_t fake_limited(void);
+int32_t fake_unconfirmed(void);
 /* Undoes all of it, and empties the queues. No session may be there. */
 void fake_reset(void);
 
@@ -116,6 +121,7 @@ struct bmqb_session {
     int32_t healthy;
     int32_t ending;  /* the thread ends when there are no more events */
     int32_t running; /* there is a thread */
+    int32_t started; /* once */
     pthread_t thread;
     pthread_cond_t more;
     event *first;
@@ -140,6 +146,15 @@ void fake_counted(int64_t sessions, int64_t queues, int64_t callbacks);
 int32_t fake_held(void);
 int64_t fake_stop_delay(void);
 
+/* They end the process where a rule of the SDK is broken. */
+void fake_check_options(const bmqb_session_options *options, const char *strings);
+void fake_check_start(const bmqb_session *session);
+void fake_check_running(const bmqb_session *session);
+void fake_check_destroy(const bmqb_session *session);
+void fake_check_number(uint64_t number);
+void fake_check_open(const bmqb_session *session, const bmqb_queue *queue, int64_t timeout);
+void fake_check_post(const bmqb_post_record *post);
+
 void fake_append(list *to, entry *e);
 entry *fake_pop(list *from);
 message *fake_message(const bmqb_post_record *post, const char *data);
@@ -151,6 +166,8 @@ void fake_session_event(bmqb_session *session, int32_t type, int32_t code, uint6
 void fake_result(bmqb_session *session, uint64_t operation, int32_t code);
 void *fake_run(void *session); /* the thread of a session */
 
+/* The connection of a session is lost. */
+void fake_go_down(bmqb_session *session);
 /* Answers the posts that wait for a connection, of one queue or of all. */
 void fake_refuse_kept(bmqb_session *session, const bmqb_queue *queue);
 

@@ -83,6 +83,7 @@ int32_t bmqb_post(bmqb_session *session, bmqb_post_record *posts, int32_t count,
     list packed = {0};
     int32_t rc = 0;
     pthread_mutex_lock(&fake_mutex);
+    fake_check_running(session);
     *taken = 0;
     if (count == 0) {
         packed = session->limited;
@@ -91,6 +92,7 @@ int32_t bmqb_post(bmqb_session *session, bmqb_post_record *posts, int32_t count,
         drop(&session->limited);
     }
     for (int32_t i = 0; i < count; ++i) {
+        fake_check_post(&posts[i]);
         posts[i].result = refusal(&posts[i]);
         if (posts[i].result == -103 && packed.first) {
             posts[i].result = 0; /* there is room in the next event */
@@ -136,6 +138,7 @@ int32_t bmqb_confirm(bmqb_session *session, const bmqb_confirm_record *confirms,
                      int32_t *taken, bmqb_error *error)
 {
     pthread_mutex_lock(&fake_mutex);
+    fake_check_running(session);
     *taken = count;
     int32_t rc = session->connected ? fake_code(FAKE_CONFIRM) : -3;
     if (count > 0) {

@@ -121,7 +121,7 @@ void fake_event(int32_t type, int32_t code, int32_t times)
     pthread_mutex_unlock(&fake_mutex);
 }
 
-static void go_down(bmqb_session *s)
+void fake_go_down(bmqb_session *s)
 {
     s->connected = 0;
     for (bmqb_queue *q = s->queues; q; q = q->next_of_session) {
@@ -186,7 +186,7 @@ void fake_connection(int32_t up)
     pthread_mutex_lock(&fake_mutex);
     for (bmqb_session *s = fake_sessions; s; s = s->next) {
         if (s->running && !s->ending && s->connected != up) {
-            (up ? go_up : go_down)(s);
+            (up ? go_up : fake_go_down)(s);
         }
     }
     pthread_mutex_unlock(&fake_mutex);
@@ -197,6 +197,37 @@ void fake_set_abi(uint32_t number)
     pthread_mutex_lock(&fake_mutex);
     abi = number;
     pthread_mutex_unlock(&fake_mutex);
+}
+
+/* Sums up over the queues of all sessions. */
+static int32_t sum(int32_t (*of)(const bmqb_queue *))
+{
+    int32_t n = 0;
+    pthread_mutex_lock(&fake_mutex);
+    for (const bmqb_session *s = fake_sessions; s; s = s->next) {
+        for (const bmqb_queue *q = s->queues; q; q = q->next_of_session) {
+            n += of(q);
+        }
+    }
+    pthread_mutex_unlock(&fake_mutex);
+    return n;
+}
+
+static int32_t held_of(const bmqb_queue *q) { return q->held != 0; }
+static int32_t unconfirmed_of(const bmqb_queue *q) { return q->unconfirmed.count; }
+
+int32_t fake_count_held(void) { return sum(held_of); }
+int32_t fake_unconfirmed(void) { return sum(unconfirmed_of); }
+
+int32_t fake_limited(void)
+{
+    int32_t n = 0;
+    pthread_mutex_lock(&fake_mutex);
+    for (const bmqb_session *s = fake_sessions; s; s = s->next) {
+        n += s->limited.count;
+    }
+    pthread_mutex_unlock(&fake_mutex);
+    return n;
 }
 
 void fake_reset(void)

@@ -42,7 +42,7 @@ static int32_t authenticate(bmqb_session *session)
 int32_t bmqb_session_create(const bmqb_session_options *options, const char *strings, void *handle,
                             bmqb_session **session, bmqb_error *error)
 {
-    (void)strings;
+    fake_check_options(options, strings);
     pthread_mutex_lock(&fake_mutex);
     int32_t rc = fake_code(FAKE_CREATE);
     if (rc == 0) {
@@ -82,6 +82,8 @@ static void *begin(void *argument)
 int32_t bmqb_session_start(bmqb_session *session, bmqb_error *error)
 {
     pthread_mutex_lock(&fake_mutex);
+    fake_check_start(session);
+    session->started = 1;
     int32_t rc = fake_code(FAKE_START);
     if (rc == 0) {
         session->running = 1;
@@ -161,6 +163,7 @@ int32_t bmqb_session_stop(bmqb_session *session, bmqb_error *error)
 int32_t bmqb_session_destroy(bmqb_session *session, bmqb_error *error)
 {
     pthread_mutex_lock(&fake_mutex);
+    fake_check_destroy(session);
     int32_t rc = fake_code(FAKE_DESTROY);
     for (bmqb_session **at = &fake_sessions; *at; at = &(*at)->next) {
         if (*at == session) {

@@ -1,10 +1,12 @@
 package enginetest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/bmq-go/bmq"
+	"github.com/bmq-go/bmq/internal/engine"
 )
 
 // broker is a running broker.
@@ -52,19 +54,36 @@ type brokerKind struct {
 	// authenticated: builds of the official broker with all assertions do.
 	delicate bool
 	start    func(testing.TB, BrokerConfig) broker
+	// inside says that the broker is a part of the fake engine, which reaches no other.
+	inside bool
+	// applies tells which behaviours apply, nil for all of them.
+	applies func(name string) bool
 }
 
-func brokerKinds() []brokerKind { return []brokerKind{embeddedKind, officialKind} }
+// moreKinds are those that a tag brings in.
+var moreKinds []brokerKind
+
+// brokerKinds returns the brokers that an engine can reach.
+func brokerKinds(e bmq.EngineKind) []brokerKind {
+	return slices.DeleteFunc(append([]brokerKind{embeddedKind, officialKind}, moreKinds...), func(k brokerKind) bool {
+		return k.inside != (e == engine.FakeKind)
+	})
+}
 
 // unfit says why behaviours with some needs do not apply, or nothing.
-func (k brokerKind) unfit(n Needs, engine bmq.EngineKind) string {
+func (k brokerKind) unfit(b Behaviour, engine bmq.EngineKind) string {
+	n := b.Needs
 	switch {
+	case k.applies != nil && !k.applies(b.Name):
+		return "it needs a network, or more of a broker than there is"
 	case n&BrokerProcess != 0 && !k.process:
 		return "the broker is no process of its own that could be frozen"
 	case n&OldBroker != 0 && k.process:
 		return "the official broker announces all that it can do, whatever its configuration says"
 	case n&Portable != 0 && engine != bmq.EnginePortable:
 		return "only the portable engine has this"
+	case engine == bmq.EngineNative:
+		return libbmqDiffers[b.Name]
 	}
 	return ""
 }

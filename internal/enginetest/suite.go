@@ -71,7 +71,7 @@ func Run(t *testing.T) *Matrix {
 	m := newMatrix()
 	for _, e := range bmq.Engines() {
 		t.Run(e.Kind.String(), func(t *testing.T) {
-			for _, k := range brokerKinds() {
+			for _, k := range brokerKinds(e.Kind) {
 				if why := k.missing(); why != "" {
 					m.absent(e, k, why)
 					continue
@@ -102,7 +102,7 @@ func runPair(t *testing.T, m *Matrix, e bmq.EngineInfo, k brokerKind) {
 }
 
 func runOne(t *testing.T, m *Matrix, e bmq.EngineInfo, k brokerKind, shared *sharedBroker, b Behaviour) {
-	if why := k.unfit(b.Needs, e.Kind); why != "" {
+	if why := k.unfit(b, e.Kind); why != "" {
 		m.add(e, k, b.Name, notApplicable, why)
 		return
 	}

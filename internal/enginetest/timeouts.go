@@ -159,9 +159,9 @@ func callTimeout(e *Env) {
 	uri := e.queue(memoryPriority)
 	c := e.client(bmq.WithTimeout(wholePatience))
 	c.open(uri, bmq.WithRead())
-	r := e.silent()
+	e.proxy.stall(down)
 	e.ErrorIs(c.ConfigureQueue(e.soon(), uri, limit(3), bmq.WithTimeout(brief)), bmq.ErrBrokerTimeout)
-	r.remove()
+	e.proxy.resume()
 	c.configure(uri, limit(3))
 }
 

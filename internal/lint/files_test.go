@@ -2,6 +2,7 @@ package lint_test
 
 import (
 	"go/ast"
+	"go/format"
 	"regexp"
 	"slices"
 	"strings"
@@ -40,6 +41,16 @@ func TestFilesNameNoMachineAndAreFinished(t *testing.T) {
 					t.Errorf("%s:%d has %s: %q", s.path, i+1, what, found)
 				}
 			}
+		}
+	}
+}
+
+// Linters look at the files of one set of tags; this looks at all of them.
+func TestGoFilesAreFormatted(t *testing.T) {
+	for _, s := range sources(t, ".go") {
+		formatted, err := format.Source([]byte(s.text))
+		if err != nil || string(formatted) != s.text {
+			t.Errorf("%s is not formatted (%v): run gofmt -w %s", s.path, err, s.path)
 		}
 	}
 }

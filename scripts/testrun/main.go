@@ -2,7 +2,9 @@
 // was skipped and why, and what this run is not about. Tests that are skipped under the
 // race detector are run without it.
 //
-//	go run ./scripts/testrun [-title text] -- [flags and packages for go test]
+//	go run ./scripts/testrun [-title text] [-double] -- [flags and packages for go test]
+//
+// With -double it goes on with the native engine over a double of libbmq.
 package main
 
 import (
@@ -20,11 +22,12 @@ import (
 
 func main() {
 	title := flag.String("title", "", "what the run is about, for the summary")
+	more := flag.Bool("double", false, "test the native engine over a double of libbmq as well")
 	flag.Parse()
-	os.Exit(run(*title, flag.Args(), os.Stdout))
+	os.Exit(run(*title, *more, flag.Args(), os.Stdout))
 }
 
-func run(title string, args []string, out io.Writer) int {
+func run(title string, more bool, args []string, out io.Writer) int {
 	started := time.Now()
 	r := newReport(out)
 	err := goTest(r, args)
@@ -35,6 +38,12 @@ func run(title string, args []string, out io.Writer) int {
 		err = errors.Join(err, goTest(again, r.skippedArgs(args)))
 		r.merge(again)
 	}
+	nativeLine := ""
+	if more {
+		var doubleErr error
+		nativeLine, doubleErr = double(out)
+		err = errors.Join(err, doubleErr)
+	}
 	r.summary()
 	if title == "" {
 		title = "portable engine, embedded broker"
@@ -42,6 +51,9 @@ func run(title string, args []string, out io.Writer) int {
 	fmt.Fprintf(out, "tested        %s\n", title)
 	fmt.Fprintf(out, "race detector %s\n", onOff(race))
 	fmt.Fprintf(out, "Python SDK    %s\n", r.interop(os.Getenv("BMQ_PYTHON")))
+	if nativeLine != "" {
+		fmt.Fprintf(out, "native engine over a double of libbmq: %s\n", nativeLine)
+	}
 	for _, other := range []struct{ about, target string }{
 		{"native engine", "make test-native"}, {"official broker", "make test-broker"},
 	} {
@@ -59,8 +71,9 @@ func run(title string, args []string, out io.Writer) int {
 }
 
 // goTest runs go test.
-func goTest(r *report, args []string) error {
+func goTest(r *report, args []string, env ...string) error {
 	cmd := exec.Command("go", append([]string{"test", "-json", "-timeout=10m"}, args...)...)
+	cmd.Env = append(os.Environ(), env...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	events, err := cmd.StdoutPipe()
