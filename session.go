@@ -60,7 +60,8 @@ type core struct {
 	engine         engine.Engine
 	engineKind     EngineKind
 	dispatch       *dispatcher
-	unobserve      func() // ends the observation of the monitor
+	unobserve      func()          // ends the observation of the monitor
+	cleanup        runtime.Cleanup // for a session that nobody stops
 	session        weak.Pointer[Session]
 
 	// Events that come before NewSession knows that the start succeeded wait here: a
@@ -142,7 +143,7 @@ func newSession(ctx context.Context, onSessionEvent OnSessionEvent, cfg *config)
 	}
 	s := &Session{core: c}
 	c.session = weak.Make(s)
-	runtime.AddCleanup(s, (*core).abandoned, c)
+	c.cleanup = runtime.AddCleanup(s, (*core).abandoned, c)
 	return s, nil
 }
 
@@ -203,6 +204,7 @@ func (c *core) shutdown(ctx context.Context) error {
 	if c.stopped.Swap(true) {
 		return c.awaitStop(ctx)
 	}
+	c.cleanup.Stop() // it keeps c, with it the handlers, and with these perhaps the session
 	defer close(c.stop)
 	ctx, sp := span(ctx, c.tracer, spanStop, "")
 	err := c.takeDown(ctx)

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/bmq-go/bmq"
 	"github.com/bmq-go/bmq/bmqtest"
@@ -111,6 +112,29 @@ func TestSessionThatIsStoppedIsCollectedInSilence(t *testing.T) {
 		runtime.GC()
 	}
 	require.NotContains(t, log.String(), "Stop was not called")
+}
+
+func TestSessionThatItsHandlersKnowIsFreedAfterStop(t *testing.T) {
+	broker := bmqtest.Start(t)
+	freed := func() weak.Pointer[bmq.Session] {
+		var s *bmq.Session
+		s, err := bmq.NewSession(t.Context(), ignore, bmq.WithBroker(broker.URI()),
+			bmq.WithOnMessage(func(m *bmq.Message, _ *bmq.MessageHandle) { _ = s.Confirm(m) }))
+		require.NoError(t, err)
+		require.NoError(t, s.Stop(t.Context()))
+		return weak.Make(s)
+	}()
+	limit := time.After(patience)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for freed.Value() != nil {
+		runtime.GC()
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatal("the session is kept")
+		}
+	}
 }
 
 func TestPanickingHandlersAreReportedAndTheSessionGoesOn(t *testing.T) {
