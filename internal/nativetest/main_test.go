@@ -92,9 +92,14 @@ func connect(t *testing.T, opts ...bmq.Option) *client {
 // try makes a session, perhaps.
 func try(t *testing.T, opts ...bmq.Option) (*client, error) {
 	t.Helper()
+	return tryAt(t, address(t), opts...)
+}
+
+func tryAt(t *testing.T, uri string, opts ...bmq.Option) (*client, error) {
+	t.Helper()
 	c := &client{t: t, changed: make(chan struct{})}
 	opts = append([]bmq.Option{
-		bmq.WithEngine(kind), bmq.WithBroker(address(t)), bmq.WithLogger(quiet), bmq.WithOnMessage(c.onMessage),
+		bmq.WithEngine(kind), bmq.WithBroker(uri), bmq.WithLogger(quiet), bmq.WithOnMessage(c.onMessage),
 	}, opts...)
 	var err error
 	c.Session, err = bmq.NewSession(t.Context(), c.onEvent, opts...)
