@@ -38,7 +38,7 @@ func (s *Session) ConfirmBatch(messages ...*Message) error {
 	for _, uri := range slices.Sorted(maps.Keys(byQueue)) {
 		q, err := c.confirmable(uri, byQueue[uri]...)
 		if err == nil {
-			if st := q.engine.Confirm(byQueue[uri]...); !st.OK() {
+			if st := q.engine.ConfirmBatch(byQueue[uri]); !st.OK() {
 				err = confirmError(uri, st, MessageGUID(byQueue[uri][0]))
 			}
 		}

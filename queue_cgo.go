@@ -358,7 +358,12 @@ func (q *nativeQueue) Post(ctx context.Context, put engine.Put) engine.Status {
 }
 
 // Confirm implements engine.Queue.
-func (q *nativeQueue) Confirm(guids ...wire.GUID) engine.Status {
+func (q *nativeQueue) Confirm(guid wire.GUID) engine.Status {
+	return q.ConfirmBatch([]wire.GUID{guid})
+}
+
+// ConfirmBatch implements engine.Queue.
+func (q *nativeQueue) ConfirmBatch(guids []wire.GUID) engine.Status {
 	if !q.req.Read {
 		return engine.Status{Code: engine.InvalidArgument, Text: "the queue is not open for reading"}
 	}

@@ -49,8 +49,10 @@ type Queue interface {
 	// waits for room where too much is on its way already, until ctx ends or the
 	// channel write timeout is over.
 	Post(ctx context.Context, put Put) Status
-	// Confirm confirms messages of this queue, all or none.
-	Confirm(guids ...wire.GUID) Status
+	// Confirm confirms a message of this queue.
+	Confirm(guid wire.GUID) Status
+	// ConfirmBatch confirms messages of this queue, all or none.
+	ConfirmBatch(guids []wire.GUID) Status
 }
 
 // Handler takes what comes from the broker. Batches pass to the handler, which

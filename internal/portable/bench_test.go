@@ -93,7 +93,7 @@ func (r *rig) postAcked(n int) {
 	r.s.out.mu.Lock()
 	r.acks = wire.AppendRecordHeader(r.acks[:0])
 	for i := range n {
-		r.acks = wire.AppendAck(r.acks, &wire.Ack{GUID: r.s.out.pending.at(first + uint64(i)).guid()})
+		r.acks = wire.AppendAck(r.acks, &wire.Ack{GUID: r.s.out.pending.at(first + uint64(i)).guid})
 	}
 	r.s.out.mu.Unlock()
 	r.s.onAck(r.acks)
@@ -124,7 +124,8 @@ func TestTheSteadyStateAllocatesNothing(t *testing.T) {
 		"post without ack":     func(r *rig) func() { return r.post },
 		"post with ack":        func(r *rig) func() { return func() { r.postAcked(1) } },
 		"posts with ack":       func(r *rig) func() { return func() { r.postAcked(100) } },
-		"confirmations":        func(r *rig) func() { return func() { r.q.Confirm(guids...) } },
+		"confirmations":        func(r *rig) func() { return func() { r.q.ConfirmBatch(guids) } },
+		"a confirmation":       func(r *rig) func() { return func() { r.q.Confirm(guids[0]) } },
 		"a message":            func(r *rig) func() { body := pushBody(1, 100); return func() { r.s.onPush(r.c, body) } },
 		"messages":             func(r *rig) func() { body := pushBody(1000, 100); return func() { r.s.onPush(r.c, body) } },
 		"heartbeats":           func(r *rig) func() { return func() { r.s.out.controlOn(r.c, wire.HeartbeatRsp) } },
@@ -201,9 +202,8 @@ func BenchmarkPush(b *testing.B) {
 
 func BenchmarkConfirm(b *testing.B) {
 	r := newRig(b, 1)
-	guids := make([]wire.GUID, 1)
 	b.ReportAllocs()
 	for b.Loop() {
-		r.q.Confirm(guids...)
+		r.q.Confirm(wire.GUID{1})
 	}
 }
