@@ -101,11 +101,12 @@ type OnAck func(*Ack)
 
 func (a *Ack) set(uri string, code engine.Code, guid wire.GUID) {
 	a.QueueURI, a.raw, a.Status = uri, int32(code), AckStatus(code)
-	if _, known := ackStatuses[a.Status]; !known {
-		a.Status = AckUnrecognized
-	}
 	if a.Status == AckSuccess {
 		a.guid = MessageGUID(guid)
 		a.GUID = &a.guid
+		return
+	}
+	if _, known := ackStatuses[a.Status]; !known {
+		a.Status = AckUnrecognized
 	}
 }

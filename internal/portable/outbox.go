@@ -73,8 +73,8 @@ func (o *outbox) resume() {
 	o.written = o.pending.first
 	for n, p := range o.pending.all {
 		o.adaptStyle(p)
-		o.stream.extend(wire.EventPut, p.to-p.from)
-		o.stream.appendPart(p.c, p.from, p.to)
+		o.stream.extend(wire.EventPut, len(p.bytes()))
+		o.stream.appendPart(p.c, int(p.from), int(p.to))
 		o.stream.mark(n + 1)
 		if n < o.everWritten {
 			o.stats.retransmitted++
@@ -111,7 +111,7 @@ func (o *outbox) answerWhere(broadcast engine.Code, match func(*post) bool, chan
 			if p.q.gate.broadcast {
 				st = broadcast
 			}
-			batch.Acks = append(batch.Acks, engine.Ack{Owner: p.q.req.Owner, Cookie: p.cookie, GUID: p.guid(), Status: st})
+			batch.Acks = append(batch.Acks, engine.Ack{Owner: p.q.req.Owner, Cookie: p.cookie, GUID: p.guid, Status: st})
 		}
 		o.forget(p)
 	}
@@ -124,9 +124,8 @@ func (o *outbox) forget(p *post) {
 		o.forgettable--
 	}
 	o.pendingBytes -= p.size()
-	c := p.c
+	o.stream.arena.release(p.c)
 	o.pending.remove(p)
-	o.stream.arena.release(c)
 }
 
 // forgot tidies up after posts were forgotten.
@@ -152,7 +151,7 @@ func (o *outbox) compact() {
 		if p.size() > maxChunk {
 			continue // has a chunk of its own
 		}
-		c := a.reserve(p.to - p.from)
+		c := a.reserve(len(p.bytes()))
 		from := len(c.buf)
 		c.buf = append(c.buf, p.bytes()...)
 		o.move(p, c, from)
@@ -165,7 +164,7 @@ func (o *outbox) move(p *post, c *chunk, from int) {
 	o.pendingBytes -= p.size()
 	c.refs++
 	o.stream.arena.release(p.c)
-	p.c, p.from, p.to = c, from, len(c.buf)
+	p.c, p.from, p.to = c, uint32(from), uint32(len(c.buf))
 	o.pendingBytes += p.size()
 }
 

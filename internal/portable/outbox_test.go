@@ -78,7 +78,7 @@ func (f *office) post(t require.TestingT, q *queue, size int, wantAck bool) {
 	st := f.o.post(context.Background(), q, &engine.Put{Payload: payload, WantAck: wantAck, Cookie: f.last})
 	require.True(t, st.OK(), "%v", st)
 	number := f.o.pending.next - 1
-	guid := f.o.pending.at(number).guid()
+	guid := f.o.pending.at(number).guid
 	f.numbers[guid] = number
 	f.posts[f.last] = &letter{guid, q, wire.PutSize(size), wantAck}
 	f.last++
@@ -197,7 +197,7 @@ func (f *office) check(t require.TestingT) {
 			forgettable++
 		}
 		pending[p.cookie.(int)] = true
-		require.Equal(t, f.posts[p.cookie.(int)].guid, p.guid())
+		require.Equal(t, f.posts[p.cookie.(int)].guid, p.guid)
 	}
 	for cookie, p := range f.posts {
 		if p.wantAck {
@@ -380,7 +380,7 @@ func (f *office) ackQueue(q *queue) {
 	body := wire.AppendRecordHeader(nil)
 	for _, p := range f.o.pending.all {
 		if p.q == q {
-			body = wire.AppendAck(body, &wire.Ack{GUID: p.guid()})
+			body = wire.AppendAck(body, &wire.Ack{GUID: p.guid})
 			p.wantAck = false // no answer is wanted
 			f.o.forgettable++
 		}

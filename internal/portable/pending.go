@@ -10,33 +10,28 @@ import (
 	"github.com/bmq-go/bmq/internal/wire"
 )
 
-// post is a PUT message that was accepted: it waits to be written, or for its ack.
+// post is a PUT message that was accepted: it waits to be written, or for its ack. Its
+// GUID stands in its bytes as well; but when the ack comes, these have long left the
+// processor's caches. A post fills one line of them.
 type post struct {
 	q        *queue // nil: answered, or forgotten
 	cookie   any
 	c        *chunk
-	from, to int // of the encoded message in c
+	from, to uint32 // of the encoded message in c
+	guid     wire.GUID
 	wantAck  bool
 	aside    bool // in pendingPosts.aside
 }
-
-// guidOffset is where the GUID stands in an encoded PUT message.
-const guidOffset = 12
 
 func (p *post) bytes() []byte { return p.c.buf[p.from:p.to:p.to] }
 
 func (p *post) size() int64 { return int64(p.to - p.from) }
 
-func (p *post) guid() (g wire.GUID) {
-	copy(g[:], p.c.buf[p.from+guidOffset:])
-	return g
-}
-
 // age is how long after the making of the session's GUIDs the message was posted,
 // which its GUID tells.
 func (p *post) age() time.Duration {
-	b := p.c.buf[p.from+guidOffset+2:] // the counter's last byte, then 56 bits of time
-	return time.Duration(binary.BigEndian.Uint64(b) & (1<<56 - 1))
+	// The counter's last byte, then 56 bits of time.
+	return time.Duration(binary.BigEndian.Uint64(p.guid[2:]) & (1<<56 - 1))
 }
 
 // pendingPosts are the posts of a session in their order, numbered from 0 on by the
@@ -94,7 +89,7 @@ func (p *pendingPosts) putAside(count int) int {
 				p.aside = make(map[wire.GUID]*asidePost)
 			}
 			e.aside = true
-			p.aside[e.guid()] = &asidePost{*e, p.first}
+			p.aside[e.guid] = &asidePost{*e, p.first}
 			*e = post{}
 		}
 		p.first++
@@ -109,7 +104,7 @@ func (p *pendingPosts) find(g *wire.GUID) *post {
 	if p.first < p.next {
 		last := p.next - 1
 		for back := (last - uint64(g.Counter())) & wire.GUIDCounterMask; back <= last-p.first; back += wire.GUIDCounterMask + 1 {
-			if e := p.at(last - back); e.q != nil && e.guid() == *g {
+			if e := p.at(last - back); e.q != nil && e.guid == *g {
 				return e
 			}
 		}
@@ -120,11 +115,11 @@ func (p *pendingPosts) find(g *wire.GUID) *post {
 	return nil
 }
 
-// remove forgets a post; its chunk has to be there still. The ring is trimmed by trim.
+// remove forgets a post. The ring is trimmed by trim.
 func (p *pendingPosts) remove(e *post) {
 	p.n--
 	if e.aside {
-		delete(p.aside, e.guid())
+		delete(p.aside, e.guid)
 		if len(p.aside) == 0 {
 			p.aside = nil
 		}

@@ -31,7 +31,7 @@ func (p *numbered) next1(wantAck bool) wire.GUID {
 
 func newTestPost(q *queue, g wire.GUID, wantAck bool) post {
 	b := wire.AppendPutHeader(nil, &wire.PutHeader{GUID: g}, 0, 1)
-	return post{q: q, c: &chunk{buf: b, refs: 1}, to: len(b), wantAck: wantAck}
+	return post{q: q, c: &chunk{buf: b, refs: 1}, to: uint32(len(b)), guid: g, wantAck: wantAck}
 }
 
 func (p *numbered) answer(g wire.GUID) bool {
@@ -83,7 +83,7 @@ func TestPendingPostsAgainstAModel(t *testing.T) {
 				require.Equal(t, len(model), p.n)
 				got := []entry{}
 				for n, e := range p.all {
-					got = append(got, entry{n, e.guid()})
+					got = append(got, entry{n, e.guid})
 				}
 				require.Equal(t, model, got)
 				for _, n := range []uint64{0, p.next / 2, p.next} {
@@ -157,7 +157,7 @@ func TestPostsAreFoundBeyondTheRangeOfTheirCounters(t *testing.T) {
 	for _, g := range guids {
 		e := p.find(&g)
 		require.NotNil(t, e)
-		require.Equal(t, g, e.guid())
+		require.Equal(t, g, e.guid)
 	}
 	for _, unknown := range []wire.GUID{{0x40, 0, 7, 15: 9}, {0x40, 0, 6, 15: 1}, {}, {0xff, 0xff, 0xff}} {
 		require.Nil(t, p.find(&unknown))
@@ -189,6 +189,6 @@ func TestCountersThatTurnedAroundDoNotConfuse(t *testing.T) {
 	}
 	require.Equal(t, 9, p.n)
 	for i := range kept {
-		require.Equal(t, kept[i], p.find(&kept[i]).guid())
+		require.Equal(t, kept[i], p.find(&kept[i]).guid)
 	}
 }

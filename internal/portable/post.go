@@ -141,7 +141,9 @@ func (o *outbox) queue(q *queue, put *engine.Put, p *packed) {
 	from := len(c.buf)
 	c.buf = p.appendTo(c.buf)
 	c.refs++
-	o.pending.add(post{q: q, cookie: put.Cookie, c: c, from: from, to: len(c.buf), wantAck: put.WantAck})
+	o.pending.add(post{
+		q: q, cookie: put.Cookie, c: c, from: uint32(from), to: uint32(len(c.buf)), guid: p.header.GUID, wantAck: put.WantAck,
+	})
 	o.pendingBytes += int64(size)
 	o.stats.posted++
 	if !put.WantAck {
