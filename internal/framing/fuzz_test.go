@@ -75,9 +75,9 @@ func FuzzReader(f *testing.F) {
 			require.Less(t, i, len(want))
 			require.True(t, bytes.Equal(want[i], got))
 			if next()&1 == 1 {
-				r.Keep()
-				kept[i] = got
-			} else {
+				kept[i] = r.Keep()
+			}
+			if len(kept[i]) == 0 || &kept[i][0] != &got[0] {
 				clear(got)
 			}
 		}

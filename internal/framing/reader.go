@@ -13,6 +13,8 @@ const (
 	// busy one grows. An event larger than that gets a buffer of its own size.
 	minBuffer = 16 << 10
 	maxBuffer = 1 << 20
+	// keepBlock is what small events that are kept share.
+	keepBlock = 16 << 10
 	// maxEmptyReads is how often in a row a stream may give neither data nor an error.
 	maxEmptyReads = 100
 )
@@ -25,8 +27,9 @@ type Reader struct {
 	buf   []byte // buf[start:end] is read and not handed out
 	start int
 	end   int
-	size  int  // of the next buffer to be made
-	kept  bool // slices of buf were given away for good
+	size  int    // of the next buffer to be made
+	frame []byte // the last event
+	block []byte // where small events are kept; it has room yet
 }
 
 // NewReader reads events of at most limit bytes from src.
@@ -35,7 +38,7 @@ func NewReader(src io.Reader, limit int) *Reader {
 }
 
 // Next returns the next event, header included. The slice is valid until the call
-// of Next after that; Keep makes it the caller's. At the end of the stream the
+// of Next after that; Keep returns one that stays. At the end of the stream the
 // error is io.EOF, within an event io.ErrUnexpectedEOF; wire.ErrFrame says that
 // what comes is no event.
 func (r *Reader) Next() ([]byte, error) {
@@ -45,9 +48,9 @@ func (r *Reader) Next() ([]byte, error) {
 			return nil, err
 		}
 		if length > 0 && length <= r.end-r.start {
-			frame := r.buf[r.start : r.start+length : r.start+length]
+			r.frame = r.buf[r.start : r.start+length : r.start+length]
 			r.start += length
-			return frame, nil
+			return r.frame, nil
 		}
 		if err := r.fill(length); err != nil {
 			if err == io.EOF && r.end > r.start {
@@ -58,9 +61,26 @@ func (r *Reader) Next() ([]byte, error) {
 	}
 }
 
-// Keep makes the slice that the last Next returned the caller's own. It shares
-// memory with its neighbours in the stream.
-func (r *Reader) Keep() { r.kept = true }
+// Keep returns what the last Next returned as a slice of the caller's own. It is a
+// copy, made while the event is in the processor's cache, so that one buffer, which
+// stays there, is read into again and again; a large event that has a buffer for itself is
+// handed over with it. Small ones share memory with their neighbours in the stream.
+func (r *Reader) Keep() []byte {
+	n := len(r.frame)
+	switch {
+	case n > maxBuffer && r.start == r.end:
+		r.buf, r.start, r.end = nil, 0, 0
+		return r.frame
+	case n > keepBlock/4:
+		return append([]byte(nil), r.frame...)[:n:n] // other than make, this does not write twice
+	}
+	if cap(r.block)-len(r.block) < n {
+		r.block = make([]byte, 0, keepBlock)
+	}
+	from := len(r.block)
+	r.block = append(r.block, r.frame...)
+	return r.block[from:len(r.block):len(r.block)]
+}
 
 // Ready tells whether Next will return without reading from the stream.
 func (r *Reader) Ready() bool {
@@ -72,12 +92,10 @@ func (r *Reader) Ready() bool {
 // known yet).
 func (r *Reader) fill(length int) error {
 	if r.start == r.end {
-		switch {
-		case len(r.buf) < r.size || len(r.buf) > maxBuffer:
-			r.buf, r.start, r.end, r.kept = nil, 0, 0, false
-		case !r.kept:
-			r.start, r.end = 0, 0
+		if len(r.buf) < r.size || len(r.buf) > maxBuffer {
+			r.buf = nil
 		}
+		r.start, r.end = 0, 0
 	}
 	if r.end == len(r.buf) {
 		r.makeRoom(length)
@@ -103,17 +121,17 @@ func (r *Reader) fill(length int) error {
 }
 
 // makeRoom moves what is not handed out yet to the front of the buffer, or of a new
-// one where the old one is given away or too small.
+// one where the old one is too small.
 func (r *Reader) makeRoom(length int) {
 	have := r.end - r.start
 	size := r.size
 	if have*2 > size {
 		size = min(max(length, size), have*2)
 	}
-	if r.kept || size > len(r.buf) {
+	if size > len(r.buf) {
 		next := make([]byte, size)
 		copy(next, r.buf[r.start:r.end])
-		r.buf, r.kept = next, false
+		r.buf = next
 	} else {
 		copy(r.buf, r.buf[r.start:r.end])
 	}

@@ -125,9 +125,10 @@ func TestKeptEventsAreNeverOverwritten(t *testing.T) {
 				require.True(t, bytes.Equal(want, got))
 				require.Equal(t, len(got), cap(got), "an append would overwrite the event behind")
 				if rnd.IntN(3) == 0 {
-					r.Keep()
-					kept[i] = got
-				} else {
+					kept[i] = r.Keep()
+					require.Equal(t, len(kept[i]), cap(kept[i]), "an append would overwrite its neighbour")
+				}
+				if n := len(kept[i]); n == 0 || &kept[i][0] != &got[0] {
 					clear(got) // as good as overwritten
 				}
 			}
@@ -293,11 +294,12 @@ func TestBufferFollowsTheTraffic(t *testing.T) {
 	src.Write(big)
 	got, err = r.Next()
 	require.NoError(t, err)
-	r.Keep()
+	kept := r.Keep()
+	require.Same(t, &got[0], &kept[0], "it has a buffer for itself")
 	offered = nil
 	next(event(8, 5), event(8, 6))
 	require.LessOrEqual(t, offered[0], busy)
-	require.True(t, bytes.Equal(big, got))
+	require.True(t, bytes.Equal(big, kept))
 }
 
 func TestEventIsReturnedBeforeMoreArrives(t *testing.T) {

@@ -41,8 +41,8 @@ func (s *Session) read(ctx context.Context, c *connection) error {
 		}
 		switch ev.Type {
 		case wire.EventPush:
-			c.reader.Keep()
-			s.onPush(c, ev.Body)
+			kept := c.reader.Keep()
+			s.onPush(c, kept[len(kept)-len(ev.Body):])
 		case wire.EventAck:
 			s.onAck(ev.Body)
 		case wire.EventControl:
