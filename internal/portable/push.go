@@ -58,24 +58,29 @@ func (s *Session) onPush(c *connection, body []byte) {
 
 // take hands out one message, once for each subscription that it is for.
 func (in *inbound) take(m *wire.PushMessage, refs []wire.SubscriptionRef) {
-	var out engine.Message
-	unpacked := false
-	for _, ref := range refs {
+	var first engine.Message // of several that differ in their subscriptions
+	for i, ref := range refs {
 		sub := in.route(routeKey{uint32(m.QueueID), ref.ID})
 		if sub == nil {
 			in.unrouted++
 			continue
 		}
-		if !unpacked { // not sooner: it may be costly
-			var err error
-			if out, err = unpack(m); err != nil {
-				in.fail(&m.GUID, err)
-				return
-			}
-			unpacked = true
+		out := in.add()
+		if first.Data != nil {
+			*out = first
+		} else if err := unpack(out, m); err != nil { // not sooner: it may be costly
+			in.batch.Messages = in.batch.Messages[:len(in.batch.Messages)-1]
+			in.fail(&m.GUID, err)
+			return
 		}
 		out.Owner, out.Handle = sub.q.req.Owner, sub.handle
-		in.add(&out, m)
+		if i+1 < len(refs) {
+			first = *out
+		}
+		in.batch.Bytes += max(len(out.Data), len(m.Data))
+		if len(in.batch.Messages) >= maxBatchMessages || in.batch.Bytes >= maxBatchBytes {
+			in.flush()
+		}
 	}
 }
 
@@ -88,20 +93,18 @@ func (in *inbound) route(key routeKey) *subscription {
 	return in.sub
 }
 
-func (in *inbound) add(out *engine.Message, m *wire.PushMessage) {
+// add returns a new message of the batch, to be filled in place.
+func (in *inbound) add() *engine.Message {
 	if in.batch == nil {
 		in.batch = engine.NewMessageBatch()
 	}
-	in.batch.Messages = append(in.batch.Messages, *out)
-	in.batch.Bytes += max(len(out.Data), len(m.Data))
-	if len(in.batch.Messages) >= maxBatchMessages || in.batch.Bytes >= maxBatchBytes {
-		in.flush()
-	}
+	in.batch.Messages = append(in.batch.Messages, engine.Message{})
+	return &in.batch.Messages[len(in.batch.Messages)-1]
 }
 
 func (in *inbound) flush() {
-	if in.batch == nil {
-		return
+	if in.batch == nil || len(in.batch.Messages) == 0 {
+		return // the batch is for the next message, or for nobody
 	}
 	in.s.stats.received.Add(uint64(len(in.batch.Messages)))
 	in.c.heartbeat.hold(func() { in.s.handler.OnMessages(in.batch) })
@@ -133,27 +136,27 @@ func (in *inbound) report() {
 
 // unpack takes application data apart. It fails for data that can't be handed out at
 // all; where only the properties can't be read, the message says so.
-func unpack(m *wire.PushMessage) (out engine.Message, err error) {
+func unpack(out *engine.Message, m *wire.PushMessage) (err error) {
 	out.GUID = m.GUID
 	data, compressed := m.Data, m.Compression == wire.CompressionZlib
 	if m.Flags&wire.FlagProperties != 0 {
 		oldStyle := m.Schema == wire.SchemaOldStyle
 		if oldStyle && compressed {
 			if data, err = wire.Inflate(data, wire.MaxInflatedSize); err != nil {
-				return out, err
+				return err
 			}
 			compressed = false
 		}
 		out.Properties, data, out.PropertiesErr = wire.ParseProperties(data, oldStyle)
 		if data == nil {
-			return out, out.PropertiesErr // nobody knows where the payload starts
+			return out.PropertiesErr // nobody knows where the payload starts
 		}
 	}
 	if compressed {
 		if data, err = wire.Inflate(data, wire.MaxInflatedSize); err != nil {
-			return out, err
+			return err
 		}
 	}
 	out.Data = data[:len(data):len(data)]
-	return out, nil
+	return nil
 }

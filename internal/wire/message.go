@@ -46,7 +46,7 @@ const (
 
 const (
 	putHeaderSize     = 36
-	minPutHeaderSize  = 8
+	minHeaderSize     = 8
 	pushHeaderSize    = 32
 	maxMessageWords   = 1<<28 - 1
 	schemaOffsetPut   = 32
@@ -105,17 +105,18 @@ func NewPutReader(body []byte) PutReader { return PutReader{messageReader{rest: 
 // Next reads the next message into m and answers whether there was one. A message
 // that is not well formed ends the event: Err then says why.
 func (r *PutReader) Next(m *PutMessage) bool {
-	raw, ok := r.next(minPutHeaderSize)
-	if !ok {
+	raw := &r.raw
+	if !r.next() {
 		return false
 	}
 	if raw.header < fixedMessageBytes+4 {
 		return r.fail("PUT header of %d bytes", raw.header)
 	}
-	*m = PutMessage{Options: raw.options, Data: raw.data, Wire: raw.wire}
+	m.Options, m.Data, m.Wire = raw.options, raw.data, raw.wire
 	m.Flags, m.Compression, m.QueueID = raw.flags, raw.compression, int32(be32(raw.wire[8:]))
 	copy(m.GUID[:], raw.wire[12:])
 	m.CRC = be32(raw.wire[28:])
+	m.Schema = SchemaOldStyle
 	if raw.header >= putHeaderSize {
 		m.Schema = SchemaID(be16(raw.wire[schemaOffsetPut:]))
 	}
@@ -160,16 +161,17 @@ func NewPushReader(body []byte) PushReader { return PushReader{messageReader{res
 // Next reads the next message into m and answers whether there was one. A message
 // that is not well formed ends the event: Err then says why.
 func (r *PushReader) Next(m *PushMessage) bool {
-	raw, ok := r.next(minPutHeaderSize)
-	if !ok {
+	raw := &r.raw
+	if !r.next() {
 		return false
 	}
 	if raw.header < fixedMessageBytes {
 		return r.fail("PUSH header of %d bytes", raw.header)
 	}
-	*m = PushMessage{Options: raw.options, Data: raw.data}
+	m.Options, m.Data = raw.options, raw.data
 	m.Flags, m.Compression, m.QueueID = raw.flags, raw.compression, int32(be32(raw.wire[8:]))
 	copy(m.GUID[:], raw.wire[12:])
+	m.Schema = SchemaOldStyle
 	if raw.header >= pushHeaderSize {
 		m.Schema = SchemaID(be16(raw.wire[schemaOffsetPush:]))
 	}
@@ -179,6 +181,7 @@ func (r *PushReader) Next(m *PushMessage) bool {
 // messageReader walks over the messages of a PUT or PUSH event.
 type messageReader struct {
 	rest []byte
+	raw  rawMessage // the last one that next found
 	err  error
 	n    int
 }
@@ -201,17 +204,18 @@ func (r *messageReader) fail(format string, args ...any) bool {
 	return false
 }
 
-func (r *messageReader) next(minHeader int) (m rawMessage, ok bool) {
-	b := r.rest
+// next finds the next message.
+func (r *messageReader) next() bool {
+	m, b := &r.raw, r.rest
 	if len(b) == 0 {
 		if r.n == 0 && r.err == nil {
 			r.fail("the event is empty")
 		}
-		return m, false
+		return false
 	}
 	r.n++
-	if len(b) < minHeader {
-		return m, r.fail("%d bytes are left, too few for a header", len(b))
+	if len(b) < minHeaderSize {
+		return r.fail("%d bytes are left, too few for a header", len(b))
 	}
 	sizes, layout := be32(b), be32(b[4:])
 	total := int(sizes&maxMessageWords) * wordSize
@@ -220,25 +224,26 @@ func (r *messageReader) next(minHeader int) (m rawMessage, ok bool) {
 	dataStart := m.header + optionsLen
 	switch {
 	case total > len(b):
-		return m, r.fail("it has %d bytes, the event only %d more", total, len(b))
-	case m.header < minHeader || dataStart > total:
-		return m, r.fail("a header of %d and options of %d bytes in %d", m.header, optionsLen, total)
+		return r.fail("it has %d bytes, the event only %d more", total, len(b))
+	case m.header < minHeaderSize || dataStart > total:
+		return r.fail("a header of %d and options of %d bytes in %d", m.header, optionsLen, total)
 	}
 	m.flags = uint8(sizes >> 28)
 	m.compression = Compression(layout >> 5 & 7)
 	m.options = b[m.header:dataStart]
 	m.wire = b[:total:total]
+	var ok bool
 	m.data, ok = Unpad(b[dataStart:total])
 	switch {
 	case !ok:
-		return m, r.fail("the padding is not valid")
+		return r.fail("the padding is not valid")
 	case len(m.data) == 0:
-		return m, r.fail("there is no application data")
+		return r.fail("there is no application data")
 	case m.compression > CompressionZlib:
-		return m, r.fail("unknown compression algorithm %d", m.compression)
+		return r.fail("unknown compression algorithm %d", m.compression)
 	}
 	r.rest = b[total:]
-	return m, true
+	return true
 }
 
 func (r *messageReader) checkProperties(flags uint8, schema SchemaID) bool {
