@@ -84,6 +84,7 @@ func (c *config) validate() error {
 	refuse(strings.ContainsRune(c.broker, 0), "the broker URI contains a NUL byte")
 	refuse(strings.ContainsRune(c.processName, 0), "the process name contains a NUL byte")
 	refuse(c.pull && c.onMessage != nil, "WithPull and WithOnMessage can't be used together")
+	refuse(c.pull && c.borrow, "WithPull and WithBorrowedPayloads can't be used together: Messages hands messages out for good")
 	return errors.Join(errs...)
 }
 
@@ -136,6 +137,7 @@ func (c *config) engineConfig(uri string, log *slog.Logger, h engine.Handler) en
 		ChannelWriteTimeout:   c.channelWriteTimeout,
 		MaxPendingBytes:       c.maxPendingBytes,
 		StatsDumpInterval:     c.StatsDumpInterval.Or(defaultStatsDumpInterval),
+		BorrowPayloads:        c.borrow,
 		HostHealthy:           c.HostHealthMonitor == nil || c.HostHealthMonitor.State() == HostHealthy,
 		Dial:                  c.dial,
 		Logger:                log,

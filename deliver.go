@@ -3,6 +3,7 @@ package bmq
 import (
 	"fmt"
 	"runtime/debug"
+	"sync"
 
 	"github.com/bmq-go/bmq/internal/engine"
 	"github.com/bmq-go/bmq/sessionevents"
@@ -47,16 +48,38 @@ func (c *core) deliverMessages(messages []engine.Message) {
 		c.deliverEvent(sessionevents.NewInterfaceError("Messages received but no callback configured"))
 		return
 	}
-	deliveries := c.convert(messages, c.deliverEvent)
+	var lent *[]delivery
+	var deliveries []delivery
+	if c.borrow {
+		lent = deliveryLists.Get().(*[]delivery)
+		deliveries = *lent
+	}
+	deliveries = c.convert(deliveries, messages, c.deliverEvent)
 	for i := range deliveries {
 		c.deliverMessage(&deliveries[i])
 	}
+	if lent != nil && cap(deliveries) <= maxLentDeliveries {
+		clear(deliveries) // a handle that is used too late says so
+		*lent = deliveries[:0]
+		deliveryLists.Put(lent)
+	}
 }
 
-// convert makes what the application gets of the messages of a network event. What
-// is wrong with their properties goes to report.
-func (c *core) convert(messages []engine.Message, report func(sessionevents.SessionEvent)) []delivery {
-	deliveries := make([]delivery, len(messages))
+// deliveryLists are for handlers that borrow. A rare huge event should not hold its
+// memory for ever.
+var deliveryLists = sync.Pool{New: func() any { return new([]delivery) }}
+
+const maxLentDeliveries = 16 << 10
+
+// convert makes what the application gets of the messages of a network event, in place of
+// what is in deliveries, which may be nil. What is wrong with their properties goes
+// to report.
+func (c *core) convert(deliveries []delivery, messages []engine.Message, report func(sessionevents.SessionEvent)) []delivery {
+	if n := len(messages); cap(deliveries) >= n {
+		deliveries = deliveries[:n]
+	} else {
+		deliveries = make([]delivery, n)
+	}
 	session := c.session.Value()
 	for i := range messages {
 		d, m := &deliveries[i], &messages[i]

@@ -61,8 +61,8 @@ func (m *Message) String() string {
 	return fmt.Sprintf("<Message[%s] for %s>", m.GUID, m.QueueURI)
 }
 
-// MessageHandle confirms the message that it came with. A session is not given up as
-// forgotten while the program has handles of it.
+// MessageHandle confirms the message that it came with. It may be copied. A session is
+// not given up as forgotten while the program has handles of it.
 type MessageHandle struct {
 	core    *core
 	session *Session // is kept from being collected; nil: it was before

@@ -146,6 +146,14 @@ func WithMaxInboundBytes(n int64) Option {
 	return sessionOption(func(c *config) { c.maxInboundBytes = n })
 }
 
+// WithBorrowedPayloads has the handler of messages borrow them: the Message, its
+// handle, its Data and its RawProperty values are valid until the handler returns, and are
+// then used for other messages. It spares the garbage collector all that receiving
+// leaves behind. What a program needs longer it copies: the bytes with bytes.Clone, the
+// handle as a value, for (*h).Confirm later. Properties belong to the application
+// as ever. Can't be used with WithPull. Default: messages are the application's own.
+func WithBorrowedPayloads() Option { return sessionOption(func(c *config) { c.borrow = true }) }
+
 // WithProcessName sets the name by which the broker knows this process. Default
 // os.Args[0], or "go:UNKNOWN" if there is none.
 func WithProcessName(name string) Option {

@@ -261,6 +261,7 @@ type config struct {
 	credentials         AuthnCredentialProvider
 	tracer              Tracer
 	pull                bool
+	borrow              bool
 }
 
 func defaultConfig() config {

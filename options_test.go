@@ -63,6 +63,12 @@ func TestAllBadOptionsAreReportedTogether(t *testing.T) {
 	require.ErrorContains(t, err, "BlobBufferSize")
 }
 
+func TestWhatIsPulledCanNotBeBorrowed(t *testing.T) {
+	_, err := bmq.NewSession(context.Background(), ignore, bmq.WithPull(), bmq.WithBorrowedPayloads())
+	require.ErrorIs(t, err, bmq.ErrValue)
+	require.ErrorContains(t, err, "WithBorrowedPayloads")
+}
+
 func TestBadBrokerURIsAreInvalidArgument(t *testing.T) {
 	for _, uri := range []string{"garbage", "localhost:30114", "tcp://localhost", "tcp://:30114", "tcp://localhost:0", "tcp://localhost:65536", "tcp://localhost:x", "http://localhost:80"} {
 		_, err := bmq.NewSession(context.Background(), ignore, bmq.WithBroker(uri))

@@ -60,7 +60,7 @@ type inbox struct {
 
 // receive puts the messages of a network event into the inbox. The engine calls it.
 func (c *core) receive(messages []engine.Message) {
-	deliveries := c.convert(messages, func(e sessionevents.SessionEvent) { c.dispatch.push(item{event: e}) })
+	deliveries := c.convert(nil, messages, func(e sessionevents.SessionEvent) { c.dispatch.push(item{event: e}) })
 	b := c.inbox
 	b.mu.Lock()
 	defer b.mu.Unlock()

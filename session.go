@@ -53,6 +53,7 @@ type core struct {
 	onMessage      OnMessage
 	compression    CompressionAlgorithmType
 	monitored      bool   // there is a host health monitor
+	borrow         bool   // messages belong to the application during the call only
 	inbox          *inbox // with WithPull
 	tracer         Tracer
 	timeouts       Timeouts
@@ -120,6 +121,7 @@ func newSession(ctx context.Context, onSessionEvent OnSessionEvent, cfg *config)
 		onMessage:      cfg.onMessage,
 		compression:    cfg.MessageCompressionAlgorithm,
 		monitored:      cfg.HostHealthMonitor != nil,
+		borrow:         cfg.borrow,
 		tracer:         cfg.tracer,
 		timeouts:       cfg.Timeouts.withDefaults(),
 		log:            log,

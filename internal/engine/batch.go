@@ -5,7 +5,14 @@ import "sync"
 // MessageBatch are the messages of one network event.
 type MessageBatch struct {
 	Messages []Message
-	Bytes    int // of payloads and properties
+	Bytes    int  // of payloads and properties
+	Lent     Loan // the memory of their contents, where it is borrowed
+}
+
+// Loan is memory that is used again once it was returned.
+type Loan interface {
+	// Return is called once for each batch.
+	Return()
 }
 
 // AckBatch are the acks of one network event.
@@ -25,8 +32,13 @@ const maxPooled = 16 << 10
 // NewMessageBatch returns an empty batch.
 func NewMessageBatch() *MessageBatch { return messageBatches.Get().(*MessageBatch) }
 
-// Release gives the batch back. The messages' contents stay valid.
+// Release gives the batch back. The messages' contents stay valid, unless they are
+// borrowed.
 func (b *MessageBatch) Release() {
+	if b.Lent != nil {
+		b.Lent.Return()
+		b.Lent = nil
+	}
 	if cap(b.Messages) > maxPooled {
 		return
 	}

@@ -26,6 +26,7 @@ type Config struct {
 	ChannelWriteTimeout  time.Duration
 	MaxPendingBytes      int64 // of posts without an answer; 0: no limit
 	StatsDumpInterval    time.Duration
+	BorrowPayloads       bool // a message's contents need to be valid until its batch is released only
 
 	HostHealthy bool // at the start
 	Credentials func(context.Context) (Credential, error)

@@ -116,7 +116,7 @@ type Message struct {
 	Owner         any // of OpenRequest
 	Handle        any // of Subscription; nil where the queue has none
 	GUID          wire.GUID
-	Data          []byte // GC-owned; never written again
+	Data          []byte // GC-owned and never written again, unless the batch is borrowed
 	Properties    wire.Properties
 	PropertiesErr error // why the properties could not be read
 }

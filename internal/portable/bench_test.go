@@ -126,8 +126,8 @@ func TestTheSteadyStateAllocatesNothing(t *testing.T) {
 		"posts with ack":       func(r *rig) func() { return func() { r.postAcked(100) } },
 		"confirmations":        func(r *rig) func() { return func() { r.q.ConfirmBatch(guids) } },
 		"a confirmation":       func(r *rig) func() { return func() { r.q.Confirm(guids[0]) } },
-		"a message":            func(r *rig) func() { body := pushBody(1, 100); return func() { r.s.onPush(r.c, body) } },
-		"messages":             func(r *rig) func() { body := pushBody(1000, 100); return func() { r.s.onPush(r.c, body) } },
+		"a message":            func(r *rig) func() { body := pushBody(1, 100); return func() { r.s.onPush(r.c, body, nil) } },
+		"messages":             func(r *rig) func() { body := pushBody(1000, 100); return func() { r.s.onPush(r.c, body, nil) } },
 		"heartbeats":           func(r *rig) func() { return func() { r.s.out.controlOn(r.c, wire.HeartbeatRsp) } },
 		"acks of nothing":      func(r *rig) func() { body := ackEvent(nil)[8:]; return func() { r.s.onAck(body) } },
 		"compressed post":      func(r *rig) func() { r.put.Compression = wire.CompressionZlib; return r.post },
@@ -193,7 +193,7 @@ func BenchmarkPush(b *testing.B) {
 			body := pushBody(n, 1<<10)
 			b.ReportAllocs()
 			for b.Loop() {
-				r.s.onPush(r.c, body)
+				r.s.onPush(r.c, body, nil)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(r.h.messages), "ns/message")
 		})

@@ -18,6 +18,7 @@ const (
 type inbound struct {
 	s     *Session
 	c     *connection
+	lent  *loan // the event's memory; nil: it is nobody's but its messages'
 	batch *engine.MessageBatch
 
 	key routeKey // of the last message, and where it went to
@@ -29,10 +30,10 @@ type inbound struct {
 	err        error // of the first unreadable one
 }
 
-// onPush hands out the messages of a PUSH event. Those behind a malformed one are
-// lost with it until the broker delivers them again.
-func (s *Session) onPush(c *connection, body []byte) {
-	in := inbound{s: s, c: c}
+// onPush hands out the messages of a PUSH event, whose memory may be lent. Those behind
+// a malformed one are lost with it until the broker delivers them again.
+func (s *Session) onPush(c *connection, body []byte, lent *loan) {
+	in := inbound{s: s, c: c, lent: lent}
 	var (
 		m    wire.PushMessage
 		room [4]wire.SubscriptionRef
@@ -54,6 +55,9 @@ func (s *Session) onPush(c *connection, body []byte) {
 	}
 	in.flush()
 	in.report()
+	if lent != nil {
+		lent.Return()
+	}
 }
 
 // take hands out one message, once for each subscription that it is for.
@@ -97,14 +101,23 @@ func (in *inbound) route(key routeKey) *subscription {
 func (in *inbound) add() *engine.Message {
 	if in.batch == nil {
 		in.batch = engine.NewMessageBatch()
+		if in.lent != nil {
+			in.lent.refs.Add(1)
+			in.batch.Lent = in.lent
+		}
 	}
 	in.batch.Messages = append(in.batch.Messages, engine.Message{})
 	return &in.batch.Messages[len(in.batch.Messages)-1]
 }
 
 func (in *inbound) flush() {
-	if in.batch == nil || len(in.batch.Messages) == 0 {
-		return // the batch is for the next message, or for nobody
+	if in.batch == nil {
+		return
+	}
+	if len(in.batch.Messages) == 0 { // what it was for can't be handed out
+		in.batch.Release()
+		in.batch = nil
+		return
 	}
 	in.s.stats.received.Add(uint64(len(in.batch.Messages)))
 	in.c.heartbeat.hold(func() { in.s.handler.OnMessages(in.batch) })

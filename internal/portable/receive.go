@@ -41,8 +41,8 @@ func (s *Session) read(ctx context.Context, c *connection) error {
 		}
 		switch ev.Type {
 		case wire.EventPush:
-			kept := c.reader.Keep()
-			s.onPush(c, kept[len(kept)-len(ev.Body):])
+			body, lent := s.keep(c, ev.Body)
+			s.onPush(c, body, lent)
 		case wire.EventAck:
 			s.onAck(ev.Body)
 		case wire.EventControl:

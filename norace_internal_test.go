@@ -1,0 +1,5 @@
+//go:build !race
+
+package bmq
+
+const raceEnabled = false
