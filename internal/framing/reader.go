@@ -10,9 +10,10 @@ import (
 
 const (
 	// minBuffer is what an idle stream costs; maxBuffer is how far the buffer of a
-	// busy one grows. An event larger than that gets a buffer of its own size.
+	// busy one grows: the official broker fills events up to a little more than 1 MiB.
+	// An event larger than that gets a buffer of its own size.
 	minBuffer = 16 << 10
-	maxBuffer = 1 << 20
+	maxBuffer = 1<<20 + 64<<10
 	// keepBlock is what small events that are kept share.
 	keepBlock = 16 << 10
 	// maxEmptyReads is how often in a row a stream may give neither data nor an error.
@@ -108,7 +109,7 @@ func (r *Reader) fill(length int) error {
 		}
 		r.end += n
 		if n == free && free > r.size/2 && r.size < maxBuffer {
-			r.size *= 2 // there was more to read
+			r.size = min(2*r.size, maxBuffer) // there was more to read
 		}
 		if n > 0 {
 			return nil // an error that came with data comes again

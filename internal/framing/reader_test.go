@@ -239,7 +239,7 @@ func TestLengthAloneTakesNoMemory(t *testing.T) {
 }
 
 func TestBufferFollowsTheTraffic(t *testing.T) {
-	const small, busy, large = 16 << 10, 1 << 20, 5 << 20
+	const small, busy, large = 16 << 10, 1<<20 + 64<<10, 5 << 20
 	var offered []int
 	src := new(bytes.Buffer)
 	r := framing.NewReader(readerFunc(func(p []byte) (int, error) {
