@@ -12,7 +12,7 @@ LINTER := $(TOOLS)/$(GOLANGCI_LINT_VERSION)/golangci-lint
 unexport BMQ_BROKER_URI
 
 .DEFAULT_GOAL := help
-.PHONY: help test race lint fuzz test-native test-broker bench examples venv clean
+.PHONY: help test race lint fuzz test-native test-broker bench bench-quick examples venv clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -27,6 +27,7 @@ endif
 test: ## go vet, all tests that need neither libbmq nor an official broker, a summary; INTEROP=off leaves out Python
 	$(GO) vet ./...
 	$(if $(RACE),$(GO) vet -tags=bmqfake ./...)
+	cd bench && $(GO) vet ./... && BMQ_PYTHON="$(INTERPRETER)" $(GO) test ./...
 	BMQ_PYTHON="$(INTERPRETER)" $(GO) run ./scripts/testrun -double -- $(RACE) ./...
 
 race: ## all tests under the race detector, whatever was tested before
@@ -35,6 +36,7 @@ race: ## all tests under the race detector, whatever was tested before
 lint: $(LINTER) ## formatting, go vet and golangci-lint, which is installed into .tools
 	$(LINTER) run
 	$(if $(RACE),$(LINTER) run --build-tags=bmqfake)
+	cd bench && $(LINTER) run --config ../.golangci.yml
 
 $(LINTER):
 	GOBIN=$(dir $@) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
@@ -48,9 +50,13 @@ test-native: ## all tests with the native engine; needs libbmq, found by pkg-con
 test-broker: ## the conformance suite against the official broker: BMQBRKR=path, or bmqbrkr on PATH
 	@scripts/test-broker
 
-bench: ## compare with the official clients
-	@if [ -d bench ]; then cd bench && $(GO) run . ; else \
-		echo "There is no comparison with other clients in this version of the module (no bench folder)."; exit 1; fi
+bench: ## compare with the official clients; BENCH="-run post -rounds 7" for some of it, BENCH=-help
+	@PYTHON="$(PYTHON)" scripts/venv || true
+	cd bench && $(GO) run . $(BENCH)
+
+bench-quick: ## the same in two minutes
+	@PYTHON="$(PYTHON)" scripts/venv || true
+	cd bench && $(GO) run . -quick $(BENCH)
 
 examples: ## run each example on the embedded broker
 	$(GO) run ./examples/quickstart

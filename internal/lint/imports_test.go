@@ -44,6 +44,10 @@ var testDependencies = []string{
 	"github.com/stretchr/testify/require", "go.uber.org/goleak", "pgregory.net/rapid",
 }
 
+// benchDependencies are what the comparison with other clients may import besides: it is a
+// module of its own.
+var benchDependencies = []string{"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/perf/benchmath"}
+
 // forTests are packages that help tests and are no part of programs.
 var forTests = []string{"internal/enginetest", "internal/lint", "internal/proctest", "internal/wire/wiretest"}
 
@@ -66,6 +70,9 @@ func TestDependenciesAreThoseOfTheDesign(t *testing.T) {
 		allowed := slices.Clone(dependencies)
 		if f.isTest() || slices.Contains(forTests, f.dir()) {
 			allowed = append(allowed, testDependencies...)
+		}
+		if f.dir() == "bench" || strings.HasPrefix(f.dir(), "bench/") {
+			allowed = append(allowed, benchDependencies...)
 		}
 		for _, path := range f.imports() {
 			_, ours := folder(path)
