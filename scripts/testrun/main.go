@@ -2,7 +2,7 @@
 // was skipped and why, and what this run is not about. Tests that are skipped under the
 // race detector are run without it.
 //
-//	go run ./scripts/testrun [-title text] [-double] -- [flags and packages for go test]
+//	go run ./scripts/testrun [-title text] [-double] [-matrix] -- [flags and packages for go test]
 //
 // With -double it goes on with the native engine over a double of libbmq.
 package main
@@ -12,7 +12,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -23,13 +22,15 @@ import (
 func main() {
 	title := flag.String("title", "", "what the run is about, for the summary")
 	more := flag.Bool("double", false, "test the native engine over a double of libbmq as well")
+	table := flag.Bool("matrix", false, "show the whole matrix of the conformance suite, not its sums only")
 	flag.Parse()
-	os.Exit(run(*title, *more, flag.Args(), os.Stdout))
+	r := newReport(os.Stdout)
+	r.table = *table
+	os.Exit(run(r, *title, *more, flag.Args()))
 }
 
-func run(title string, more bool, args []string, out io.Writer) int {
-	started := time.Now()
-	r := newReport(out)
+func run(r *report, title string, more bool, args []string) int {
+	started, out := time.Now(), r.out
 	err := goTest(r, args)
 	race := slices.Contains(args, "-race")
 	if race && len(r.skips) > 0 {

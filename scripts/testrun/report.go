@@ -38,6 +38,8 @@ type report struct {
 	packages map[string]int      // by result
 	perPkg   map[string]int      // tests that passed
 	skips    map[skip][]string   // tests that were skipped
+	matrix   matrix
+	table    bool // the whole matrix is shown
 }
 
 func newReport(out io.Writer) *report {
@@ -103,6 +105,9 @@ func (r *report) packageResult(key id, e *event) {
 		fmt.Fprintf(r.out, "FAIL  %s\n", name)
 	}
 	r.packages[e.Action]++
+	if key.pkg == conformance {
+		r.matrix = newMatrix(r.output[key])
+	}
 }
 
 func (r *report) failed() int { return r.tests["fail"] + r.packages["fail"] }
@@ -141,6 +146,12 @@ func (r *report) merge(again *report) {
 }
 
 func (r *report) summary() {
+	if r.table {
+		fmt.Fprintln(r.out)
+		for _, line := range r.matrix.table {
+			fmt.Fprintln(r.out, line)
+		}
+	}
 	fmt.Fprintf(r.out, "\npackages      %d passed, %d failed, %d without tests\n",
 		r.packages["pass"], r.packages["fail"], r.packages["skip"])
 	fmt.Fprintf(r.out, "tests         %d passed, %d failed, %d skipped\n", r.tests["pass"], r.tests["fail"], r.tests["skip"])
@@ -153,6 +164,9 @@ func (r *report) summary() {
 			tests = fmt.Sprintf("%d tests", n)
 		}
 		fmt.Fprintf(r.out, "  skipped     %s %s: %s\n", why.pkg, tests, why.reason)
+	}
+	for _, line := range r.matrix.notes {
+		fmt.Fprintln(r.out, line)
 	}
 }
 
