@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bmq-go/bmq/internal/broker"
+	"github.com/bmq-go/bmq/internal/wire"
 )
 
 func TestBroadcastGoesToTheHighestPriorityOnly(t *testing.T) {
@@ -63,5 +64,16 @@ func TestBroadcastUsesTheFirstMatchingSubscription(t *testing.T) {
 		require.Len(t, got, 2)
 		require.Equal(t, []uint32{1}, got[0].ids)
 		require.Equal(t, []uint32{2}, got[1].ids)
+	})
+}
+
+func TestABroadcastOfAReaderIsAckedAndLost(t *testing.T) {
+	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
+		c, other := w.client(), w.client()
+		other.consume(broadcastQueue, 0, 1)
+		c.open(broadcastQueue, 0, read)
+		c.post(c.message(0, "x"))
+		require.Equal(t, []wire.AckStatus{wire.AckSuccess}, c.statuses())
+		require.Empty(t, other.pushes())
 	})
 }

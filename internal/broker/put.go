@@ -67,8 +67,13 @@ func (s *session) post(h *handle, m *wire.PutMessage, data []byte) {
 		}
 	}
 	switch {
-	case h == nil || h.writes == 0 || s.ownGUIDs && m.GUID.IsZero():
+	case h == nil || s.ownGUIDs && m.GUID.IsZero():
 		ack.Status = wire.AckUnknown
+	case h.writes == 0:
+		// A broadcast is ACKed before anybody asks whether it may be posted.
+		if h.queue.domain.config().Mode != Broadcast {
+			ack.Status = wire.AckUnknown
+		}
 	default:
 		if !s.ownGUIDs {
 			m.GUID = h.queue.newGUID()
