@@ -28,6 +28,7 @@ test: ## go vet, all tests that need neither libbmq nor an official broker, a su
 	$(GO) vet ./...
 	$(if $(RACE),$(GO) vet -tags=bmqfake ./...)
 	cd bench && $(GO) vet ./... && BMQ_PYTHON="$(INTERPRETER)" $(GO) test ./...
+	scripts/test-plugins $(RACE)
 	BMQ_PYTHON="$(INTERPRETER)" $(GO) run ./scripts/testrun -double -- $(RACE) ./...
 
 race: ## all tests under the race detector, whatever was tested before
@@ -37,6 +38,7 @@ lint: $(LINTER) ## formatting, go vet and golangci-lint, which is installed into
 	$(LINTER) run
 	$(if $(RACE),$(LINTER) run --build-tags=bmqfake)
 	cd bench && $(LINTER) run --config ../.golangci.yml
+	for module in plugin/*/; do (cd $$module && $(LINTER) run) || exit 1; done
 
 $(LINTER):
 	GOBIN=$(dir $@) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)

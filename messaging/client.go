@@ -47,7 +47,8 @@ type Config struct {
 	// on a goroutine of the client. It may call whatever it likes. Default none; the
 	// client logs events in any case.
 	OnEvent func(sessionevents.SessionEvent)
-	// OnPublish is called with each message before it is encoded, and may change it; the
+	// OnPublish is called with each message before it is encoded, and may change it; Queue or
+	// Exchange, Key and AppID are those of the producer where the message has none. The
 	// function that it returns, unless it is nil, is called with the outcome. Both are
 	// called on the goroutine that publishes, the second one of PublishAsync on another.
 	// Adapters for tracing and metrics are made of it.

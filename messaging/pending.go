@@ -43,7 +43,7 @@ func (p *Producer) pend(ctx context.Context, body any) *Pending {
 		f.attempt = attempt{p: p, out: &f.out, policy: p.cfg.Retry, uri: p.queue, began: time.Now()}
 		return f
 	}
-	m := asMessage(body)
+	m := p.message(body)
 	f.message, f.hook = &m, p.announce(ctx, &m)
 	if err := f.ready(ctx, p, &m); err != nil {
 		f.err, f.finished = err, true

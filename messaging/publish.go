@@ -43,7 +43,7 @@ func (p *Producer) Publish(ctx context.Context, body any) (Receipt, error) {
 		a := attempt{p: p, out: &out, policy: p.cfg.Retry, uri: p.queue, began: time.Now()}
 		return a.run(ctx)
 	}
-	m := asMessage(body)
+	m := p.message(body)
 	done := p.announce(ctx, &m)
 	r, err := p.publish(ctx, &m)
 	p.conclude(&m, r, err, done)
@@ -121,9 +121,9 @@ func (p *Producer) conclude(m *Message, r Receipt, err error, done func(Receipt,
 	}
 }
 
-// routes fills in what m leaves to the producer, and returns the queues that m goes to: the
-// first one, and all where there are several.
-func (p *Producer) routes(m *Message) (first string, all []string, err error) {
+// message returns body as a message of its own, with what it leaves to the producer.
+func (p *Producer) message(body any) Message {
+	m := asMessage(body)
 	if m.Key == "" {
 		m.Key = p.cfg.Key
 	}
@@ -131,14 +131,18 @@ func (p *Producer) routes(m *Message) (first string, all []string, err error) {
 		m.AppID = p.cfg.AppID
 	}
 	if m.Exchange == nil && m.Queue == "" {
-		m.Exchange = p.cfg.Exchange
+		m.Exchange, m.Queue = p.cfg.Exchange, p.queue
 	}
+	return m
+}
+
+// routes returns the queues that m goes to: the first one, and all where there are several.
+func (p *Producer) routes(m *Message) (first string, all []string, err error) {
 	if m.Exchange == nil {
-		if m.Queue == "" && p.queue != "" {
-			return p.queue, nil, nil
+		if m.Queue != p.queue || m.Queue == "" {
+			m.Queue, err = p.c.cfg.Topology.resolveURI(m.Queue)
 		}
-		first, err = p.c.cfg.Topology.resolveURI(m.Queue)
-		return first, nil, err
+		return m.Queue, nil, err
 	}
 	for _, name := range m.Exchange.Route(m.Key, m.Header) {
 		uri, err := p.c.cfg.Topology.resolveURI(name)
