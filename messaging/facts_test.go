@@ -86,6 +86,21 @@ func TestFactAPostThatLosesItsQueueHasAnUnknownOutcome(t *testing.T) {
 	})
 }
 
+func TestFactAPostThatLosesItsSessionHasAnUnknownOutcome(t *testing.T) {
+	onBrokers(t, func(t *testing.T, uri string) {
+		q, p := unique(priority), newPeer(t, uri)
+		p.opens(q, bmq.WithWrite())
+		acks := make(chan bmq.AckStatus, 100)
+		for range 100 {
+			require.NoError(t, p.Post(t.Context(), q, []byte(strings.Repeat("x", 10000)), bmq.WithOnAck(func(a *bmq.Ack) { acks <- a.Status })))
+		}
+		require.NoError(t, p.Stop(t.Context()))
+		for range 100 {
+			require.Contains(t, []bmq.AckStatus{bmq.AckSuccess, bmq.AckUnknown}, <-acks)
+		}
+	})
+}
+
 func TestFactBroadcastNeedsNoConfirmationAndStandsOne(t *testing.T) {
 	onBrokers(t, func(t *testing.T, uri string) {
 		q, p := unique(broadcast), newPeer(t, uri)
