@@ -79,17 +79,16 @@ func TestWorkersLoseNothingThroughAKillAndARestart(t *testing.T) {
 		}
 	}
 
-	workers := []*proctest.Process{
-		proctest.Start(t, proctest.Program(t, "worker", broker.URI(), "stuck")),
-		proctest.Start(t, proctest.Program(t, "worker", broker.URI())),
-		proctest.Start(t, proctest.Program(t, "worker", broker.URI())),
-	}
-	for _, w := range workers {
+	start := func(args ...string) *proctest.Process {
+		w := proctest.Start(t, proctest.Program(t, "worker", append([]string{broker.URI()}, args...)...))
 		w.Await("ready")
+		return w
 	}
-	require.Eventually(t, func() bool { q, _ := broker.Queue(jobs); return q.Consumers == 3 }, patience, patience/1000)
+	workers := []*proctest.Process{start("stuck")}
 	stored(publish(0, 100))
-	workers[0].Await("stuck")
+	workers[0].Await("stuck") // before the others can have it all
+	workers = append(workers, start(), start())
+	require.Eventually(t, func() bool { q, _ := broker.Queue(jobs); return q.Consumers == 3 }, patience, patience/1000)
 	workers[0].Kill() // with up to five jobs in hand
 
 	pending := publish(100, 200)
