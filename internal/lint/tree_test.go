@@ -6,7 +6,6 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -87,14 +86,4 @@ func (s *source) dir() string {
 		return s.path[:i]
 	}
 	return "."
-}
-
-// inOtherModule tells whether a file is in a folder, or below one, that is a module of its own.
-func (s *source) inOtherModule() bool {
-	for dir := s.dir(); dir != "."; dir = path.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(root, dir, "go.mod")); err == nil {
-			return true
-		}
-	}
-	return false
 }
