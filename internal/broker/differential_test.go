@@ -42,9 +42,12 @@ func TestAnOfficialBrokerAnswersTheSame(t *testing.T) {
 	defer b.Kill()
 	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			d := &differential{t: t, random: mathrand.New(mathrand.NewPCG(uint64(seed), 1)), tag: rand.Text()[:8], ranked: seed%2 == 1}
+			d := &differential{t: t, addresses: [2]string{b.Address(), strings.TrimPrefix(uri, "tcp://")}, random: mathrand.New(mathrand.NewPCG(uint64(seed), 1)), tag: rand.Text()[:8], ranked: seed%2 == 1, expressions: []string{""}}
+			if d.ranked {
+				d.expressions = [][]string{{""}, {"x > 2", "x <= 2"}, {"exists(x)"}, {"x >"}}[seed/2%4]
+			}
 			for range 2 {
-				d.clients = append(d.clients, &twin{ours: dialRival(t, b.Address()), theirs: dialRival(t, strings.TrimPrefix(uri, "tcp://"))})
+				d.clients = append(d.clients, d.connect())
 			}
 			for range 120 {
 				d.step()
@@ -55,7 +58,8 @@ func TestAnOfficialBrokerAnswersTheSame(t *testing.T) {
 
 // rival is a client of one broker that keeps what it gets.
 type rival struct {
-	conn net.Conn
+	conn  net.Conn
+	ended chan struct{} // closed when nothing more is read
 
 	mu   sync.Mutex
 	got  transcript
@@ -65,22 +69,22 @@ type rival struct {
 func dialRival(t *testing.T, address string) *rival {
 	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", address)
 	require.NoError(t, err)
-	r := &rival{conn: conn}
-	ended := make(chan struct{})
-	t.Cleanup(func() { require.NoError(t, conn.Close()) })
+	r := &rival{conn: conn, ended: make(chan struct{}), last: time.Now()}
+	t.Cleanup(func() {
+		_ = conn.Close() // the client may have left
+		<-r.ended
+	})
 	in := framing.NewReader(conn, wire.MaxEventSize)
 	id := defaultIdentity()
 	r.write(t, ctrl.AppendEvent(nil, wire.EncodingBER, &ctrl.NegotiationMessage{ClientIdentity: &id}))
 	require.NoError(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
-	_, err = in.Next()
-	require.NoError(t, err)
+	if _, err = in.Next(); err != nil {
+		close(r.ended)
+	}
+	require.NoError(t, err, "negotiation")
 	require.NoError(t, conn.SetReadDeadline(time.Time{}))
-	t.Cleanup(func() {
-		_ = conn.SetReadDeadline(time.Now()) // ends the goroutine below
-		<-ended
-	})
 	go func() {
-		defer close(ended)
+		defer close(r.ended)
 		for {
 			frame, err := in.Next()
 			if err != nil {
@@ -149,15 +153,41 @@ type twin struct {
 }
 
 type differential struct {
-	t       *testing.T
-	random  *mathrand.Rand
-	ranked  bool // consumers have priorities and expressions; else they have windows
-	tag     string
-	clients []*twin
-	sid     uint32
-	rid     int32
-	counter uint32
-	done    []string
+	t         *testing.T
+	addresses [2]string // of this broker and of the official one
+	random    *mathrand.Rand
+	ranked    bool // consumers have priorities; else they have windows
+	// expressions are for subscriptions. No message matches two of them: who gets it then
+	// is left to chance by the official broker.
+	expressions []string
+	tag         string
+	clients     []*twin
+	sid         uint32
+	rid         int32
+	counter     uint32
+	done        []string
+}
+
+func (d *differential) connect() *twin {
+	return &twin{ours: dialRival(d.t, d.addresses[0]), theirs: dialRival(d.t, d.addresses[1])}
+}
+
+// leave ends the connections of a client, which comes again with new ones.
+func (d *differential) leave(i int, how string) {
+	c := d.clients[i]
+	d.done = append(d.done, fmt.Sprintf("client %d: %s", i, how))
+	if how == "disconnect" {
+		_, raw := d.request(ctrl.Choice{Disconnect: &ctrl.Empty{}})
+		c.ours.write(d.t, raw)
+		c.theirs.write(d.t, raw)
+		d.settle(c, c.controls+2)
+	}
+	for _, r := range []*rival{c.ours, c.theirs} {
+		require.NoError(d.t, r.conn.Close())
+		<-r.ended
+	}
+	d.clients[i] = d.connect()
+	d.settle(d.clients[i], 0)
 }
 
 func pick[T any](d *differential, from ...T) T { return from[d.random.IntN(len(from))] }
@@ -190,8 +220,11 @@ func (d *differential) step() {
 		what, raw = d.request(d.close(c))
 	case n < 85:
 		what, raw = d.post()
-	case n < 98 && len(c.held) > 0:
+	case n < 95 && len(c.held) > 0:
 		what, raw = d.confirm(c)
+	case n >= 97:
+		d.leave(slices.Index(d.clients, c), pick(d, "disconnect", "vanish"))
+		return
 	default:
 		what, raw = "heartbeat", wire.HeartbeatReq
 	}
@@ -355,8 +388,8 @@ func (d *differential) configure() ctrl.Choice {
 		} else {
 			s = withWindow(s, pick[int64](d, 0, 1, 2, 5, 100), pick[int64](d, 1, 100, 1<<20))
 		}
-		if d.ranked && d.random.IntN(3) == 0 {
-			s = withExpression(s, pick(d, "x > 2", "x <= 2", "exists(x)", "x >", "x == 7.5"))
+		if text := pick(d, d.expressions...); text != "" {
+			s = withExpression(s, text)
 		}
 		if d.random.IntN(20) == 0 {
 			s.Consumers[0].ConsumerPriorityCount = 0
