@@ -70,8 +70,9 @@ func (r *Reader) Keep() []byte {
 	n := len(r.frame)
 	switch {
 	case n > maxBuffer && r.start == r.end:
-		r.buf, r.start, r.end = nil, 0, 0
-		return r.frame
+		frame := r.frame
+		r.frame, r.buf, r.start, r.end = nil, nil, 0, 0 // an idle stream holds on to none of it
+		return frame
 	case n > keepBlock/4:
 		return append([]byte(nil), r.frame...)[:n:n] // other than make, this does not write twice
 	}
