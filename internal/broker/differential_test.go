@@ -66,7 +66,7 @@ type rival struct {
 	last time.Time
 }
 
-func dialRival(t *testing.T, address string) *rival {
+func dialRival(t *testing.T, address, features string) *rival {
 	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", address)
 	require.NoError(t, err)
 	r := &rival{conn: conn, ended: make(chan struct{}), last: time.Now()}
@@ -76,6 +76,7 @@ func dialRival(t *testing.T, address string) *rival {
 	})
 	in := framing.NewReader(conn, wire.MaxEventSize)
 	id := defaultIdentity()
+	id.Features = features
 	r.write(t, ctrl.AppendEvent(nil, wire.EncodingBER, &ctrl.NegotiationMessage{ClientIdentity: &id}))
 	require.NoError(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
 	if _, err = in.Next(); err != nil {
@@ -148,7 +149,8 @@ type twin struct {
 	ours, theirs *rival
 	held         []pushed // that it has not confirmed
 	open         []ctrl.QueueHandleParameters
-	pushes       int // that were looked at
+	old          bool // it reads old style properties, and posts none
+	pushes       int  // that were looked at
 	controls     int
 }
 
@@ -169,7 +171,12 @@ type differential struct {
 }
 
 func (d *differential) connect() *twin {
-	return &twin{ours: dialRival(d.t, d.addresses[0]), theirs: dialRival(d.t, d.addresses[1])}
+	const properties = ";" + ctrl.FeatureProperties + ":" + ctrl.FeaturePropertiesEx
+	features := pick(d, "PROTOCOL_ENCODING:BER,JSON"+properties, "PROTOCOL_ENCODING:JSON"+properties, "PROTOCOL_ENCODING:BER")
+	return &twin{
+		ours: dialRival(d.t, d.addresses[0], features), theirs: dialRival(d.t, d.addresses[1], features),
+		old: !strings.HasSuffix(features, properties),
+	}
 }
 
 // leave ends the connections of a client, which comes again with new ones.
@@ -219,7 +226,7 @@ func (d *differential) step() {
 	case n < 55:
 		what, raw = d.request(d.close(c))
 	case n < 85:
-		what, raw = d.post()
+		what, raw = d.post(c)
 	case n < 95 && len(c.held) > 0:
 		what, raw = d.confirm(c)
 	case n >= 97:
@@ -323,12 +330,8 @@ func (d *differential) handle() ctrl.QueueHandleParameters {
 	p := params(uri, uint32(d.random.IntN(4)), pick(d, read, write, write|ctrl.QueueFlagAck, read|write, read|write))
 	if strings.Contains(uri, "fanout") {
 		if p.Flags = pick(d, read, write); p.Flags == read || d.random.IntN(10) == 0 {
-			// The official broker takes one subId for two applications, and crashes.
 			app := pick(d, "foo", "bar", "nosuch")
-			p.SubIDInfo = &ctrl.SubQueueIDInfo{SubID: uint32(len(app)), AppID: app}
-			if app == "bar" {
-				p.SubIDInfo.SubID = 1
-			}
+			p.SubIDInfo = subID(app)
 			p.URI += "?id=" + app
 		}
 		p = withCounts(p)
@@ -376,6 +379,9 @@ func (d *differential) close(c *twin) ctrl.Choice {
 }
 
 func (d *differential) configure() ctrl.Choice {
+	if d.random.IntN(5) == 0 {
+		return d.configureOld()
+	}
 	req := &ctrl.ConfigureStream{QID: uint32(d.random.IntN(4))}
 	req.StreamParameters.AppID = pick(d, ctrl.DefaultAppID, ctrl.DefaultAppID, "foo", "bar", "nosuch")
 	for range pick(d, 0, 1, 1, 1, 2) {
@@ -399,7 +405,33 @@ func (d *differential) configure() ctrl.Choice {
 	return ctrl.Choice{ConfigureStream: req}
 }
 
-func (d *differential) post() (string, []byte) {
+// configureOld is the request of SDKs that know no subscriptions.
+func (d *differential) configureOld() ctrl.Choice {
+	req := &ctrl.ConfigureQueueStream{QID: uint32(d.random.IntN(4))}
+	p := &req.StreamParameters
+	p.MaxUnconfirmedMessages, p.MaxUnconfirmedBytes, p.ConsumerPriorityCount = 1000, 1<<20, 1
+	if app := pick(d, "", "", "foo", "bar", "nosuch"); app != "" {
+		p.SubIDInfo = subID(app)
+	}
+	switch {
+	case d.ranked:
+		p.ConsumerPriority = pick[int32](d, 0, 1, ctrl.InvalidPriority)
+		if p.ConsumerPriority == ctrl.InvalidPriority {
+			p.MaxUnconfirmedMessages, p.MaxUnconfirmedBytes, p.ConsumerPriorityCount = 0, 0, 0
+		}
+	default:
+		p.MaxUnconfirmedMessages = pick[int64](d, 0, 1, 5, 100)
+	}
+	return ctrl.Choice{ConfigureQueueStream: req}
+}
+
+// subID is what clients have as the subId of an application. The official broker takes
+// one for two applications, and crashes.
+func subID(app string) *ctrl.SubQueueIDInfo {
+	return &ctrl.SubQueueIDInfo{AppID: app, SubID: map[string]uint32{"foo": 3, "bar": 1, "nosuch": 6}[app]}
+}
+
+func (d *differential) post(c *twin) (string, []byte) {
 	qid := uint32(d.random.IntN(4))
 	b := wire.AppendEventHeader(nil, wire.EventPut, 0)
 	what := fmt.Sprintf("post to %d", qid)
@@ -407,7 +439,7 @@ func (d *differential) post() (string, []byte) {
 		d.counter++
 		p := &peer{t: d.t}
 		m := p.message(qid, fmt.Sprint("message ", d.counter))
-		if d.random.IntN(2) == 0 {
+		if !c.old && d.random.IntN(2) == 0 {
 			x := int64(d.random.IntN(5))
 			m = p.withX(qid, x, fmt.Sprint("x = ", x))
 		}
