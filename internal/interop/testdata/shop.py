@@ -30,10 +30,10 @@ class Broker:
         command = ["bmq", "broker", "-listen", "127.0.0.1:0", "-http", "127.0.0.1:0"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.uri = self.process.stdout.readline().strip()
-        line = ""
-        while "controlled at" not in line:
-            line = self.process.stdout.readline()
-        self.control = line.split()[-1]
+        for line in self.process.stdout:
+            if "controlled at" in line:
+                self.control = line.split()[-1]
+                break
 
     def call(self, method, path, body=None):
         request = urllib.request.Request(self.control + "/api/" + path, method=method)
