@@ -324,6 +324,12 @@ func (o *operation) settle(ctx context.Context, r result) error {
 		case <-r.settled:
 		case <-ctx.Done():
 			return contextError(o.name, o.uri, ctx.Err())
+		case <-o.core.stop: // which has waited for handlers as well, or given them up
+			select {
+			case <-r.settled:
+			default:
+				return errStopped(o.name, o.uri)
+			}
 		}
 	}
 	if o.core.stopped.Load() && r.status.Code == engine.NotConnected {

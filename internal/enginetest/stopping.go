@@ -19,6 +19,7 @@ var stopping = chapter("stopping",
 	Behaviour{Name: "a-post-that-waits-for-room-ends-with-the-session", Ref: "5.4/requests", Run: stopEndsPost},
 	Behaviour{Name: "a-running-handler-is-waited-for-and-refused", Ref: "4/58", Run: stopWaitsForHandler},
 	Behaviour{Name: "a-stuck-handler-holds-nobody-up-for-ever", Ref: "0.4/contexts", Run: stopStuckHandler},
+	Behaviour{Name: "a-stuck-handler-holds-no-operation-up", Ref: "5.4/requests", Run: stopStuckOperation},
 	Behaviour{Name: "several-may-stop", Run: stopTogether},
 	Behaviour{Name: "unconfirmed-messages-go-back", Ref: "6.8/redelivery", Run: stopGivesBack},
 	Behaviour{Name: "what-waits-for-handlers-is-handled-first", Ref: "5.4/posts", Run: stopHandlesRest},
@@ -152,6 +153,36 @@ func stopStuckHandler(e *Env) {
 	c.ended.Store(true)
 	e.ErrorIs(c.Post(e.soon(), uri, []byte("x")), bmq.ErrSessionStopped)
 	e.eventually("the connection is closed", func() bool { return e.proxy.connections() == 0 })
+	close(gate)
+	c.awaitEvent("Disconnected", 1)
+}
+
+// stopStuckOperation: an operation waits for handlers of what came before; but not when
+// the session was stopped and Stop has given the handler up.
+func stopStuckOperation(e *Env) {
+	uri := e.queue(memoryPriority)
+	gate, entered := make(chan struct{}), make(chan struct{})
+	c := e.clientWith(setup{onMessage: func(*client, *received) {
+		close(entered)
+		<-gate
+	}})
+	c.open(uri, bmq.WithRead(), bmq.WithWrite())
+	c.deliver(uri, "x")
+	e.await(entered, "the handler")
+	configured := make(chan error, 1)
+	go func() { configured <- c.ConfigureQueue(e.ctx, uri, bmq.Paused()) }()
+	e.eventually("the broker agrees", func() bool {
+		o, err := c.GetQueueOptions(uri)
+		return err == nil && o.MaxUnconfirmedMessages == bmq.Some(0)
+	})
+	e.ErrorIs(c.Stop(e.within(brief)), context.DeadlineExceeded)
+	c.ended.Store(true)
+	select {
+	case err := <-configured:
+		e.ErrorIs(err, bmq.ErrSessionStopped)
+	case <-e.soon().Done():
+		e.FailNow("the operation waits on")
+	}
 	close(gate)
 	c.awaitEvent("Disconnected", 1)
 }
