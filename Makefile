@@ -35,10 +35,10 @@ race: ## all tests under the race detector, whatever was tested before
 	$(GO) run ./scripts/testrun -- -race -count=1 ./...
 
 lint: $(LINTER) ## formatting, go vet and golangci-lint, which is installed into .tools
-	$(LINTER) run
-	$(if $(RACE),$(LINTER) run --build-tags=bmqfake)
-	cd bench && $(LINTER) run --config ../.golangci.yml
-	for module in plugin/*/; do (cd $$module && $(LINTER) run) || exit 1; done
+	$(LINTER) run --allow-parallel-runners
+	$(if $(RACE),$(LINTER) run --allow-parallel-runners --build-tags=bmqfake)
+	cd bench && $(LINTER) run --allow-parallel-runners --config ../.golangci.yml
+	for module in plugin/*/; do (cd $$module && $(LINTER) run --allow-parallel-runners) || exit 1; done
 
 $(LINTER):
 	GOBIN=$(dir $@) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
@@ -59,6 +59,19 @@ bench: ## compare with the official clients; BENCH="-run post -rounds 7" for som
 bench-quick: ## the same in two minutes
 	@PYTHON="$(PYTHON)" scripts/venv || true
 	cd bench && $(GO) run . -quick $(BENCH)
+
+# The folder with the installed libbmq, for the images.
+LIBBMQ ?= /opt/bb
+DOCKER_BUILD := docker build -f docker/Dockerfile --build-context libbmq=$(LIBBMQ)
+.PHONY: docker-build docker-test docker-demo
+docker-build: ## an image with the command and the examples, native engine, from an installed libbmq: LIBBMQ=/opt/bb
+	$(DOCKER_BUILD) --target runtime -t bmq-go:latest .
+
+docker-test: ## the tests of the native engine in the toolchain image
+	$(DOCKER_BUILD) --target test -t bmq-go:test .
+
+docker-demo: ## the examples in containers with the official broker
+	LIBBMQ=$(LIBBMQ) docker compose -f docker/compose.yaml up --build --exit-code-from quickstart quickstart
 
 examples: ## run each example on the embedded broker
 	$(GO) run ./examples/quickstart

@@ -4,6 +4,7 @@ package bmq
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 
@@ -270,7 +271,7 @@ func (n nativeCallbacks) Credential() (string, []byte, error) {
 	}
 	given := make(chan answer, 1)
 	go func() {
-		var a answer
+		a := answer{err: errors.New("it ended its goroutine")}
 		defer func() {
 			if r := recover(); r != nil {
 				a.err = fmt.Errorf("it panicked: %v\n%s", r, debug.Stack())
@@ -278,6 +279,9 @@ func (n nativeCallbacks) Credential() (string, []byte, error) {
 			given <- a
 		}()
 		a.Credential, a.err = s.cfg.Credentials(ctx)
+		if a.err == nil && a.Mechanism == "" {
+			a.err = errors.New("it named no mechanism")
+		}
 	}()
 	var a answer
 	select {

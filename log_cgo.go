@@ -45,10 +45,14 @@ func (l *libraryLog) lastError(since time.Time) string {
 func (l *libraryLog) note(r cbridge.LogRecord) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if r.Severity <= cbridge.SeverityError {
+	if r.Severity <= cbridge.SeverityError && !strings.Contains(r.Message, startTimedOut) {
 		l.last = r
 	}
 }
+
+// startTimedOut is in the error that libbmq has for each start that takes too long, and
+// explains nothing.
+const startTimedOut = "Start (ASYNC) has timed out"
 
 func wantedSeverity() cbridge.Severity {
 	if _, ok := os.LookupEnv(diagnosticsVariable); ok {

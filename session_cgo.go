@@ -5,6 +5,7 @@ package bmq
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -190,7 +191,8 @@ func (s *nativeSession) start(ctx context.Context) engine.Status {
 	if s.up.given() { // perhaps at the last moment
 		return engine.Status{}
 	}
-	st.Text, st.Err = "no connection to "+s.cfg.BrokerURI, s.whyNot(ctx, begun)
+	st.Text = fmt.Sprintf("no answer from %s within %v", s.cfg.BrokerURI, s.cfg.ConnectTimeout)
+	st.Err = s.whyNot(ctx, begun)
 	if st.Err != nil {
 		st.Text = "the last attempt failed: " + st.Err.Error()
 	}

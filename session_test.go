@@ -351,9 +351,10 @@ func TestDrainHandsOutNothingMoreAndWaitsForAcks(t *testing.T) {
 
 func TestHealthEndsWithItsContextWhileTheBrokerIsAway(t *testing.T) {
 	broker := bmqtest.Start(t)
-	s, _ := startAt(t, broker, bmq.WithLogger(slog.New(slog.DiscardHandler)))
+	s, r := startAt(t, broker, bmq.WithLogger(slog.New(slog.DiscardHandler)))
 	require.NoError(t, s.Health(t.Context()))
 	broker.Kill()
+	r.wait("the loss", func() bool { return len(r.events) == 2 }) // libbmq knows no sooner
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, s.Health(ctx), context.DeadlineExceeded)

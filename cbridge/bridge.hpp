@@ -8,6 +8,7 @@
 #error "libbmq is not there: pkg-config found bmq, but not its headers. See docs/engines.md."
 #endif
 
+#include <bdlbb_blob.h>
 #include <bmqa_confirmeventbuilder.h>
 #include <bmqa_manualhosthealthmonitor.h>
 #include <bmqa_messageeventbuilder.h>
@@ -33,6 +34,7 @@ using namespace BloombergLP;
 extern std::atomic<int64_t> sessions;
 extern std::atomic<int64_t> queues;
 extern std::atomic<int64_t> callbacks;
+extern std::atomic<int64_t> allocations;
 
 /// Puts code and text into error, which may be null, and answers code.
 inline int32_t fail(bmqb_error *error, int32_t code, const char *text, std::size_t size) noexcept
@@ -106,6 +108,7 @@ struct bmqb_session {
 
     // Of bmqb_post. They refer to memory of the session, and go before it.
     bridge::bmqa::MessageProperties   d_properties;
+    bridge::bdlbb::Blob               d_payload;
     bridge::bmqa::MessageEventBuilder d_posts;
     bool                              d_postsLoaded = false;
     bool                              d_postsKept   = false;  // BW_LIMIT: the event waits

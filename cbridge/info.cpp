@@ -13,6 +13,7 @@ namespace bridge {
 std::atomic<int64_t> sessions(0);
 std::atomic<int64_t> queues(0);
 std::atomic<int64_t> callbacks(0);
+std::atomic<int64_t> allocations(0);
 
 }  // namespace bridge
 
@@ -39,5 +40,5 @@ void bmqb_count(bmqb_counts *counts)
     counts->sessions    = bridge::sessions;
     counts->queues      = bridge::queues;
     counts->callbacks   = bridge::callbacks;
-    counts->allocations = 0;
+    counts->allocations = bridge::allocations;
 }

@@ -23,17 +23,69 @@ int load(bmqa::MessageProperties *properties, const char *area, int32_t size)
     return properties->streamIn(blob);
 }
 
-int32_t pack(bmqb_session *session, bmqb_post_record& post, const char *data)
+/// An event has about so many bytes at most: larger ones are slower, since all that
+/// belongs to them leaves the processor's cache.
+const int64_t k_EVENT_BYTES = 64 << 10;
+
+/// Payloads from this size on are not copied once more by the SDK, which refers to the
+/// chunk until it has no more use for them. For smaller ones copying is cheaper.
+const int32_t k_REFERRED_BYTES = 512;
+
+struct DeleteChunk {
+    void operator()(char *memory) const
+    {
+        delete[] memory;
+        --allocations;
+    }
+};
+
+/// The memory of an event's posts.
+struct Chunk {
+    bsl::shared_ptr<char> d_memory;
+    int64_t               d_offset;  // in the caller's data
+
+    Chunk(const char *data, int64_t offset, int64_t size)
+    : d_memory(new char[size], DeleteChunk())
+    , d_offset(offset)
+    {
+        ++allocations;
+        std::memcpy(d_memory.get(), data + offset, size);
+    }
+};
+
+int64_t sizeOf(const bmqb_post_record& post) { return static_cast<int64_t>(post.properties_size) + post.payload_size; }
+
+/// Answers how many of the posts go into one event.
+int32_t fitting(const bmqb_post_record *posts, int32_t count)
+{
+    int64_t bytes = 0;
+    int32_t n     = 0;
+    while (n < count && (n == 0 || bytes + sizeOf(posts[n]) <= k_EVENT_BYTES)) {
+        bytes += sizeOf(posts[n++]);
+    }
+    return n;
+}
+
+int32_t pack(bmqb_session *session, bmqb_post_record& post, const Chunk& chunk)
 {
     bmqa::Message& message = session->d_posts.startMessage();
-    data += post.offset;
+    char          *data    = chunk.d_memory.get() + (post.offset - chunk.d_offset);
     if (post.properties_size > 0) {
         if (load(&session->d_properties, data, post.properties_size) != 0) {
             return bmqt::EventBuilderResult::e_UNKNOWN;
         }
         message.setPropertiesRef(&session->d_properties);
     }
-    message.setDataRef(data + post.properties_size, static_cast<size_t>(post.payload_size));
+    data += post.properties_size;
+    if (post.payload_size >= k_REFERRED_BYTES) {
+        session->d_payload.removeAll();
+        session->d_payload.appendDataBuffer(
+            bdlbb::BlobBuffer(bsl::shared_ptr<char>(chunk.d_memory, data), post.payload_size));
+        message.setDataRef(&session->d_payload);
+    }
+    else {
+        message.setDataRef(data, static_cast<size_t>(post.payload_size));
+    }
     if (post.id != 0) {
         message.setCorrelationId(bmqt::CorrelationId(static_cast<bsls::Types::Int64>(post.id)));
     }
@@ -106,10 +158,13 @@ int32_t bmqb_post(bmqb_session *session, bmqb_post_record *posts, int32_t count,
             session->d_posts.reset();
             session->d_postsKept = false;
         }
-        int32_t packed = 0;
-        int32_t i      = 0;
+        count                               = fitting(posts, count);
+        const bmqb_post_record& last        = posts[count - 1];
+        const Chunk             chunk(data, posts[0].offset, last.offset + sizeOf(last) - posts[0].offset);
+        int32_t                 packed = 0;
+        int32_t                 i      = 0;
         for (; i < count; ++i) {
-            posts[i].result = pack(session, posts[i], data);
+            posts[i].result = pack(session, posts[i], chunk);
             if (posts[i].result == 0) {
                 ++packed;
             }
@@ -118,6 +173,7 @@ int32_t bmqb_post(bmqb_session *session, bmqb_post_record *posts, int32_t count,
                 break;
             }
         }
+        session->d_payload.removeAll();
         *taken = i;
         collectQueues(&session->d_postQueues, posts, i);
         return packed > 0 ? sendPosts(session, error) : 0;
