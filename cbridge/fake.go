@@ -5,8 +5,6 @@ package cbridge
 // #include "fake.h"
 import "C"
 
-import "time"
-
 // FakeFunction is something that the fake can be told to answer a code for.
 type FakeFunction int32
 
@@ -48,8 +46,8 @@ func FakeEvent(typ, code int32, times int) {
 	C.fake_event(C.int32_t(typ), C.int32_t(code), C.int32_t(times))
 }
 
-// FakeSlowStop has Session.Stop take longer.
-func FakeSlowStop(d time.Duration) { C.fake_slow_stop(C.int64_t(d)) }
+// FakeHoldStop has Session.Stop not return, or lets it.
+func FakeHoldStop(hold bool) { C.fake_hold_stop(flag(hold)) }
 
 // FakeLog has a record written to the log.
 func FakeLog(s Severity, text string) {

@@ -41,8 +41,8 @@ void fake_hold(int32_t hold);
 void fake_connection(int32_t up);
 /* Has an event come in all sessions; queue events for all of their queues. */
 void fake_event(int32_t type, int32_t code, int32_t times);
-/* Has bmqb_session_stop take longer. */
-void fake_slow_stop(int64_t nanoseconds);
+/* Has bmqb_session_stop not return, or lets it. */
+void fake_hold_stop(int32_t hold);
 void fake_log(int32_t severity, const char *text, int64_t size);
 void fake_set_abi(uint32_t abi);
 /* What there is in all sessions: results that are held back, posts that wait for room,
@@ -144,7 +144,8 @@ int32_t fake_code(int32_t function);
 int32_t fake_fail(bmqb_error *error, int32_t code);
 void fake_counted(int64_t sessions, int64_t queues, int64_t callbacks);
 int32_t fake_held(void);
-int64_t fake_stop_delay(void);
+/* Waits, giving fake_mutex up meanwhile, until stopping is not held back. */
+void fake_await_stop(void);
 
 /* They end the process where a rule of the SDK is broken. */
 void fake_check_options(const bmqb_session_options *options, const char *strings);

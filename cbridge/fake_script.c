@@ -20,7 +20,8 @@ static struct {
 } answers[FAKE_FUNCTIONS];
 
 static int32_t holding;
-static int64_t stop_delay;
+static int32_t stop_held;
+static pthread_cond_t stop_released = PTHREAD_COND_INITIALIZER;
 static uint32_t abi = BMQB_ABI;
 
 void *fake_allocate(size_t size)
@@ -67,7 +68,13 @@ int32_t fake_fail(bmqb_error *error, int32_t code)
 }
 
 int32_t fake_held(void) { return holding; }
-int64_t fake_stop_delay(void) { return stop_delay; }
+
+void fake_await_stop(void)
+{
+    while (stop_held) {
+        pthread_cond_wait(&stop_released, &fake_mutex);
+    }
+}
 
 void fake_answer(int32_t function, int32_t code, int32_t times)
 {
@@ -77,10 +84,11 @@ void fake_answer(int32_t function, int32_t code, int32_t times)
     pthread_mutex_unlock(&fake_mutex);
 }
 
-void fake_slow_stop(int64_t nanoseconds)
+void fake_hold_stop(int32_t hold)
 {
     pthread_mutex_lock(&fake_mutex);
-    stop_delay = nanoseconds;
+    stop_held = hold;
+    pthread_cond_broadcast(&stop_released);
     pthread_mutex_unlock(&fake_mutex);
 }
 
@@ -235,7 +243,7 @@ void fake_reset(void)
     pthread_mutex_lock(&fake_mutex);
     memset(answers, 0, sizeof answers);
     holding = 0;
-    stop_delay = 0;
+    stop_held = 0;
     abi = BMQB_ABI;
     fake_empty_stores();
     pthread_mutex_unlock(&fake_mutex);

@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Where credentials are put. */
 typedef struct {
@@ -126,12 +125,10 @@ void fake_refuse_kept(bmqb_session *session, const bmqb_queue *queue)
 int32_t bmqb_session_stop(bmqb_session *session, bmqb_error *error)
 {
     pthread_mutex_lock(&fake_mutex);
-    int64_t delay = fake_stop_delay();
+    fake_await_stop();
     int32_t rc = fake_code(FAKE_STOP);
     int32_t running = session->running;
     pthread_mutex_unlock(&fake_mutex);
-    struct timespec pause = {.tv_sec = delay / 1000000000, .tv_nsec = delay % 1000000000};
-    nanosleep(&pause, NULL);
     if (!running) {
         return fake_fail(error, rc);
     }

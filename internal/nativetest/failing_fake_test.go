@@ -125,7 +125,8 @@ func TestFailuresOfStoppingAreLogged(t *testing.T) {
 // A stop that takes too long goes on in the background, and nothing of it is heard.
 func TestASlowStopIsNotWaitedFor(t *testing.T) {
 	c := open(t)
-	cbridge.FakeSlowStop(10 * brief)
+	cbridge.FakeHoldStop(true)
+	t.Cleanup(func() { cbridge.FakeHoldStop(false) })
 	ctx, cancel := context.WithTimeout(t.Context(), brief)
 	defer cancel()
 	require.ErrorIs(t, c.Stop(ctx), context.DeadlineExceeded)
