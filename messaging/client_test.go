@@ -128,7 +128,7 @@ func TestDialTakesTheFirstBrokerThatAnswers(t *testing.T) {
 		}
 		cfg := messaging.Config{
 			Brokers: []string{"tcp://a:1", "tcp://b:1", "tcp://c:1"}, Logger: quiet,
-			Options: []bmq.Option{bmq.WithDialer(dial)},
+			Options: []bmq.Option{bmq.WithEngine(bmq.EnginePortable), bmq.WithDialer(dial)},
 		}
 		c, err := messaging.Dial(t.Context(), cfg)
 		require.NoError(t, err)

@@ -198,7 +198,7 @@ func TestDecompressionHasALimit(t *testing.T) {
 func TestWhatClaimsToBeCompressedMayNotBe(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.publishes(other, "x")
-		s, err := bmq.NewSession(t.Context(), ignoreEvents, bmq.WithDialer(w.DialContext), bmq.WithLogger(quiet))
+		s, err := bmq.NewSession(t.Context(), ignoreEvents, bmq.WithDialer(w.DialContext), bmq.WithLogger(quiet), bmq.WithEngine(bmq.EnginePortable))
 		require.NoError(t, err)
 		defer s.Close()
 		require.NoError(t, s.OpenQueue(t.Context(), orders, bmq.WithWrite()))

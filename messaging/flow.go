@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
+
+	"github.com/bmq-go/bmq"
 )
 
 // Pause stops deliveries of the named queues, or of all: the broker sends no more, and what
@@ -39,13 +42,20 @@ func (c *Consumer) Resume(ctx context.Context, queues ...string) error {
 // broker, whatever is unconfirmed of the one before; done only when nothing waits here, it
 // bounds what comes to be here.
 func (s *source) refill(ctx context.Context) {
-	if s.isPaused() {
-		return
-	}
-	if err := s.h.configure(ctx, s, false); err != nil && ctx.Err() == nil {
+	policy := RetryPolicy{Total: refillTime, RetryIf: func(err error) bool { return !errors.Is(err, bmq.ErrSessionStopped) }}
+	err := policy.Do(ctx, func(ctx context.Context) error {
+		if s.isPaused() {
+			return nil
+		}
+		return s.h.configure(ctx, s, false)
+	})
+	if err != nil && ctx.Err() == nil {
 		s.c.log.Error("a queue was not resumed", "queue", s.queue.URI, "error", err)
 	}
 }
+
+// refillTime is for how long it is tried.
+const refillTime = time.Hour
 
 // SetQoS changes what may be in hand of the named queues, or of all. What is zero stays as
 // it is.

@@ -40,10 +40,7 @@ func (c *Consumer) take() (*Delivery, error) {
 		}
 		d := s.waiting.pop()
 		s.add(d)
-		if s.thaw && s.waiting.len() == 0 {
-			s.thaw = false
-			c.client.background(s.refill)
-		}
+		s.warm()
 		c.schedule(s)
 		return d, nil
 	}

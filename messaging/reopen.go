@@ -67,8 +67,10 @@ func (h *handle) shutQueue(ctx context.Context) error {
 		return err
 	}
 	err := h.c.session.CloseQueue(ctx, h.uri)
-	if errors.Is(err, bmq.ErrQueueNotOpened) || errors.Is(err, bmq.ErrSessionStopped) {
-		err = nil // it was given up before
+	for _, gone := range []error{bmq.ErrQueueNotOpened, bmq.ErrSessionStopped, bmq.ErrCanceled} {
+		if errors.Is(err, gone) {
+			err = nil // it was given up before, or is with the connection
+		}
 	}
 	h.mu.Lock()
 	h.read, h.write = false, false

@@ -81,7 +81,16 @@ func (s *source) lose() {
 		close(s.idle)
 		s.idle = nil
 	}
+	s.warm()
 	c.signal()
+}
+
+// warm has the broker deliver again if nothing waits here any more. The caller holds c.mu.
+func (s *source) warm() {
+	if s.thaw && s.waiting.len() == 0 {
+		s.thaw = false
+		s.c.client.background(s.refill)
+	}
 }
 
 // add puts a delivery into the list of what is in hand.
