@@ -53,13 +53,13 @@ func publishThroughFaults(t *testing.T, w *world, chance *rand.Rand) {
 					})
 				}
 				cancel()
-				time.Sleep(100 * time.Millisecond)
+				<-time.After(100 * time.Millisecond)
 			}
 		})
 	}
 	acks := []bmqtest.AckStatus{bmqtest.NackLimitMessages, bmqtest.NackStorageFailure, bmqtest.NackUnknown}
 	for range 20 {
-		time.Sleep(time.Duration(chance.IntN(500)) * time.Millisecond)
+		<-time.After(time.Duration(chance.IntN(500)) * time.Millisecond)
 		switch chance.IntN(5) {
 		case 0:
 			w.DropConnections("")
@@ -71,7 +71,7 @@ func publishThroughFaults(t *testing.T, w *world, chance *rand.Rand) {
 			w.Inject(bmqtest.Fault{On: bmqtest.Posting, Do: bmqtest.Drop, Times: 1}) // the broker says nothing
 		case 4:
 			w.Kill()
-			time.Sleep(time.Duration(chance.IntN(3000)) * time.Millisecond)
+			<-time.After(time.Duration(chance.IntN(3000)) * time.Millisecond)
 			require.NoError(t, w.Restart(t.Context(), bmqtest.KeepAll))
 		}
 	}
