@@ -1,0 +1,141 @@
+package messaging_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bmq-go/bmq"
+	"github.com/bmq-go/bmq/bmqtest"
+	"github.com/bmq-go/bmq/messaging"
+)
+
+func TestAProducerDoesNotKeepAllQueuesOpen(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.producer(w.client(), messaging.ProducerConfig{Queue: orders})
+		for i := range 600 {
+			queue := fmt.Sprintf("%s-%d", other, i%300)
+			_, err := p.Publish(t.Context(), &messaging.Message{Queue: queue, Body: "x"})
+			require.NoError(t, err)
+		}
+		synctest.Wait()
+		open := 0
+		for _, q := range w.Queues() {
+			open += q.Producers
+			require.True(t, q.URI == orders || q.Messages == 2, q.URI)
+		}
+		require.Equal(t, 1+256, open)
+	})
+}
+
+func TestAPublishErrorTellsWhatHappened(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.Inject(bmqtest.Fault{On: bmqtest.Posting, Do: bmqtest.Refuse, Ack: bmqtest.NackLimitMessages})
+		p := w.producer(w.client(), messaging.ProducerConfig{Queue: orders, Retry: &messaging.RetryPolicy{MaxAttempts: 2}})
+		_, err := p.Publish(t.Context(), "x")
+		require.EqualError(t, err, "messaging: publish to "+orders+": not stored after 2 attempts: "+bmq.ErrLimitMessages.Error())
+		require.Equal(t, "unknown", messaging.Unknown.String())
+		require.Equal(t, "stored", messaging.Stored.String())
+		require.Equal(t, "Outcome(7)", messaging.Outcome(7).String())
+	})
+}
+
+func TestTemporaryFailuresAreWorthAnotherTry(t *testing.T) {
+	for _, err := range []error{bmq.ErrLimitBytes, bmq.ErrNotReady, bmq.ErrBrokerTimeout, messaging.ErrConnectionLost} {
+		require.True(t, messaging.Temporary(fmt.Errorf("wrapped: %w", err)))
+	}
+	for _, err := range []error{bmq.ErrRefused, messaging.ErrUnroutable, context.Canceled, errors.New("else")} {
+		require.False(t, messaging.Temporary(err))
+	}
+}
+
+func TestARetryPolicyIsForAnyOperation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := 0
+		flaky := func(context.Context) error {
+			if n++; n < 4 {
+				return bmq.ErrNotReady
+			}
+			return nil
+		}
+		require.NoError(t, messaging.RetryPolicy{}.Do(t.Context(), flaky))
+		require.Equal(t, 4, n)
+		never := func(context.Context) error { return bmq.ErrNotReady }
+		took := timed(func() { require.ErrorIs(t, messaging.RetryPolicy{}.Do(t.Context(), never), bmq.ErrNotReady) })
+		require.LessOrEqual(t, took, time.Minute, "it has an end")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.Equal(t, time.Second, timed(func() {
+			err := messaging.RetryPolicy{}.Do(ctx, never)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorIs(t, err, bmq.ErrNotReady)
+		}))
+	})
+}
+
+func TestCodecsRefuseWhatIsNotTheirs(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.producer(w.client(), messaging.ProducerConfig{Queue: orders})
+		for _, m := range []messaging.Message{
+			{Body: "text", Codec: "raw"}, {Body: 3, Codec: "text"}, {Body: make(chan int), Codec: "gob"},
+		} {
+			_, err := p.Publish(t.Context(), m)
+			require.ErrorIs(t, err, messaging.ErrEncode)
+			require.ErrorContains(t, err, fmt.Sprintf("%T", m.Body))
+		}
+		for _, m := range []messaging.Message{
+			{Body: time.Minute, Codec: "text"}, {Body: []byte("text"), Codec: "text"}, {Body: []byte("raw"), Codec: "raw"},
+		} {
+			_, err := p.Publish(t.Context(), m)
+			require.NoError(t, err)
+		}
+		require.Equal(t, []string{"1m0s", "text", "raw"}, w.bodies(orders))
+		d := w.fetch(w.reads(w.client(), orders))
+		var n int
+		require.ErrorIs(t, d.Decode(&n), messaging.ErrDecode)
+	})
+}
+
+func TestKeysThatCanNotBeToldHaveNoOrder(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.publishes(orders, "1", "2")
+		k := w.consumer(w.client(), messaging.ConsumerConfig{
+			Queues: []messaging.Queue{{URI: orders}}, Concurrency: 2, OrderBy: func(*messaging.Delivery) string { panic("no") },
+		})
+		require.NoError(t, k.RunUntil(t.Context(), messaging.Until{Limit: 2}, ignore))
+		synctest.Wait()
+		require.Empty(t, w.bodies(orders))
+	})
+}
+
+func TestAConsumerKnowsItsClient(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		c := w.client()
+		require.Same(t, c, w.reads(c, orders).Client())
+		require.Same(t, c, w.producer(c, messaging.ProducerConfig{}).Client())
+		e := exchange(t, messaging.Topic)
+		require.Equal(t, "e", e.Name())
+		require.Equal(t, messaging.Topic, e.Kind())
+	})
+}
+
+func TestOperationsOnAConsumerWaitForEachOther(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		k := w.reads(w.client(), orders)
+		stalled := w.Inject(bmqtest.Fault{On: bmqtest.Requesting, Request: bmqtest.ConfigureQueue, Do: bmqtest.Stall})
+		started := make(chan error)
+		go func() { started <- k.Start(t.Context()) }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.Equal(t, time.Second, timed(func() { require.ErrorIs(t, k.Pause(ctx), context.DeadlineExceeded) }))
+		stalled.Remove()
+		require.NoError(t, <-started)
+		require.NoError(t, k.Pause(t.Context()))
+	})
+}
