@@ -24,6 +24,11 @@ type Client struct {
 	run      func(context.Context, *job.Job) (*job.Result, error)
 }
 
+// New returns a client that does its jobs by a function.
+func New(name string, run func(context.Context, *job.Job) (*job.Result, error)) *Client {
+	return &Client{Name: name, run: run}
+}
+
 // patience is how long a job may take, with the start of its process.
 const patience = 3 * time.Minute
 
@@ -76,10 +81,10 @@ func tail(s string) string {
 
 // goClient is this program as a client.
 func goClient(name, program, command string, change func(*job.Job)) *Client {
-	return &Client{Name: name, run: func(ctx context.Context, j *job.Job) (*job.Result, error) {
+	return New(name, func(ctx context.Context, j *job.Job) (*job.Result, error) {
 		change(j)
 		return process(ctx, j, program, command)
-	}}
+	})
 }
 
 func floors(self string) []*Client {
