@@ -56,6 +56,10 @@ func (o *PostOption) merge(other *PostOption) {
 // posted in quick succession travel together. While the connection is down they
 // are kept and sent after the reconnection.
 //
+// A loop that posts faster than the broker answers is slowed to the broker's pace, as
+// long as that answers: the portable engine lets posts wait a moment when 16 MiB are
+// without an answer.
+//
 // message has 1 byte to 64 MiB: ErrPayloadEmpty, ErrPayloadTooBig. Post waits for
 // room when too much is on its way already, see WithChannelHighWatermark and
 // WithMaxPendingBytes: until ctx ends, or for the channel write timeout, which gives

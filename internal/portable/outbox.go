@@ -34,6 +34,9 @@ type outbox struct {
 	everWritten  uint64 // the same on any connection
 	compacted    int64  // bytes that chunks held after compact, or less if they came to less since
 
+	caughtUp chan struct{} // closed when the broker has caught up; made by posts that wait for that
+	stalled  bool          // they waited in vain, and no answer came since
+
 	choked bool          // unsent reached the high watermark, not the low one again yet
 	room   chan struct{} // closed when posts were answered or written; made by those who wait
 
@@ -62,6 +65,7 @@ func (o *outbox) detach() {
 	o.conn, o.live = nil, false
 	o.stream.drop()
 	o.unchoke()
+	o.unpace()
 }
 
 // resume puts all pending posts into the stream, with the GUIDs they have, and lets
@@ -133,6 +137,7 @@ func (o *outbox) forgot() {
 	o.pending.trim()
 	o.compact()
 	o.wakeWaiters()
+	o.paced()
 }
 
 // compactFrom is the memory in bytes that may lie idle between pending posts.

@@ -119,6 +119,7 @@ func (o *outbox) admitAndQueue(ctx context.Context, q *queue, put *engine.Put, p
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.pace(ctx)
 	if st := o.admit(ctx, q, int64(p.size())); !st.OK() {
 		return false, st
 	}
