@@ -128,7 +128,11 @@ func ceilings() (list []Scenario) {
 	for _, size := range []int{128, base, 16 * kib, 64 * kib} {
 		post := Scenario{
 			Name: "null/post/" + sizeName(size), Job: job.Job{Kind: job.Post, Size: size, Acks: true}, Queues: 1,
-			Clients: []string{Portable, Native, Python, Floor}, Quick: size == 128 || size == 16*kib,
+			Clients: []string{Portable, Native, Floor}, Quick: size == 128 || size == 16*kib,
+		}
+		if size <= base {
+			// Above, its connection waits for delayed acknowledgements of TCP most of the time.
+			post.Clients = append(post.Clients, Python)
 		}
 		replay := Scenario{
 			Name: "null/consume/" + sizeName(size), Job: job.Job{Kind: job.Consume, Size: size}, Queues: 1,
@@ -145,7 +149,7 @@ func growth() (list []Scenario) {
 		s := priority(fmt.Sprintf("sessions/%d", n), job.Job{Kind: job.Post, Size: base, Acks: true, Sessions: n}, Portable)
 		list = append(list, s)
 	}
-	for _, n := range []int{1, 100, 1000} {
+	for _, n := range []int{10, 100, 1000} {
 		s := priority(fmt.Sprintf("idle/%d", n), job.Job{Kind: job.Idle, Size: base, Sessions: n}, Portable)
 		s.Limit = 1
 		list = append(list, s)

@@ -150,7 +150,9 @@ func (r *Runner) calibrate(ctx context.Context, s *plan.Scenario, c *client.Clie
 	}
 	perSecond := float64(res.Messages) / float64(max(1, j.Copies)) / res.Seconds
 	n := int(perSecond * r.Time.Seconds())
-	// The probe is short, and what it measures is the worse for it.
+	if j.Kind == job.Consume {
+		n *= 3 // the probe is short, and most of it the opening of the queue
+	}
 	return min(limit, max(minCount, n)), nil
 }
 
