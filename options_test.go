@@ -157,6 +157,8 @@ func TestMessageGUIDs(t *testing.T) {
 
 func TestSubscriptionsAreCheckedHere(t *testing.T) {
 	s, _ := start(t)
+	beyond := math.MaxInt32
+	beyond++ // negative where int has 32 bits
 	for name, sub := range map[string]bmq.Subscription{
 		"syntax":            {Expression: "x >"},
 		"too complex":       {Expression: "a==1 && b==2 && c==3 && d==4"},
@@ -164,7 +166,7 @@ func TestSubscriptionsAreCheckedHere(t *testing.T) {
 		"no property":       {Expression: "1 == 1"},
 		"negative limit":    {MaxUnconfirmedMessages: bmq.Some(-1)},
 		"priority too high": {ConsumerPriority: bmq.Some(math.MaxInt32)},
-		"beyond 32 bits":    {MaxUnconfirmedBytes: bmq.Some(math.MaxInt32 + 1)},
+		"beyond 32 bits":    {MaxUnconfirmedBytes: bmq.Some(beyond)},
 	} {
 		err := s.OpenQueue(t.Context(), "bmq://bmq.test.mem.priority/q", bmq.WithRead(), bmq.WithSubscriptions(sub))
 		require.ErrorIs(t, err, bmq.ErrValue, name)

@@ -144,7 +144,7 @@ func TestBadPropertiesAreRefused(t *testing.T) {
 		"no char":                    {bmq.PropertyValueDict{"k": []byte{}}, bmq.PropertyTypeDict{"k": bmq.PropertyChar}, bmq.ErrType, "exactly 1 byte, 0 bytes"},
 		"two chars":                  {bmq.PropertyValueDict{"k": []byte("ab")}, bmq.PropertyTypeDict{"k": bmq.PropertyChar}, bmq.ErrType, "exactly 1 byte, 2 bytes"},
 		"short too large":            {bmq.PropertyValueDict{"k": math.MaxInt16 + 1}, bmq.PropertyTypeDict{"k": bmq.PropertyShort}, bmq.ErrValue, "between [-32768, 32767]"},
-		"int32 too small":            {bmq.PropertyValueDict{"k": math.MinInt32 - 1}, bmq.PropertyTypeDict{"k": bmq.PropertyInt32}, bmq.ErrValue, "between [-2147483648, 2147483647]"},
+		"int32 too small":            {bmq.PropertyValueDict{"k": int64(math.MinInt32) - 1}, bmq.PropertyTypeDict{"k": bmq.PropertyInt32}, bmq.ErrValue, "between [-2147483648, 2147483647]"},
 		"uint64 too large":           {bmq.PropertyValueDict{"k": uint64(math.MaxInt64) + 1}, nil, bmq.ErrValue, "between"},
 		"empty name":                 {bmq.PropertyValueDict{"": 1}, nil, bmq.ErrValue, "empty"},
 		"name starts with _":         {bmq.PropertyValueDict{"_x": 1}, nil, bmq.ErrValue, "letter or a digit"},

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -275,18 +276,24 @@ type listing struct {
 	unlimited     bool
 }
 
+// decimal reads a number of 64 bits. One that is beyond an int is the closest int.
+func decimal(text string) (int, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	return int(min(max(n, math.MinInt), math.MaxInt)), err
+}
+
 func parseList(w *words) (l listing, err error) {
 	if len(*w) > 2 {
 		l.app = w.next()
 	}
 	offset, count := w.next(), w.next()
-	if l.offset, err = strconv.Atoi(offset); err != nil {
+	if l.offset, err = decimal(offset); err != nil {
 		return l, bad("Invalid <offset> for DOMAINS DOMAIN <name> QUEUE <queue_name> LIST [<appId>] <offset> <count>: %s", offset)
 	}
 	if l.unlimited = strings.EqualFold(count, "UNLIMITED"); l.unlimited {
 		return l, nil
 	}
-	if l.count, err = strconv.Atoi(count); err != nil {
+	if l.count, err = decimal(count); err != nil {
 		return l, bad("Invalid <count> for DOMAINS DOMAIN <name> QUEUE <queue_name> LIST [<appId>] <offset> <count>: %s", count)
 	}
 	return l, nil

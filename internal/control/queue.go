@@ -1,6 +1,7 @@
 package control
 
 import (
+	"math"
 	"net/http"
 	"strconv"
 	"unicode/utf8"
@@ -61,7 +62,7 @@ func (a *api) messages(r *http.Request) (any, error) {
 	if app != "" && !hasApp(&info, app) {
 		return nil, notFound("queue %q has no application %q", uri, app)
 	}
-	offset, err := number(q.Get("offset"), 0, 1<<40)
+	offset, err := number(q.Get("offset"), 0, math.MaxInt32)
 	if err != nil {
 		return nil, err
 	}

@@ -92,7 +92,7 @@ func officialBroker(dirs officialDirs, port int, c BrokerConfig) object {
 	}
 	return object{
 		"taskConfig": object{
-			"allocatorType": "NEWDELETE", "allocationLimit": 8 << 30,
+			"allocatorType": "NEWDELETE", "allocationLimit": int64(8 << 30),
 			"logController": object{
 				"fileName": filepath.Join(dirs.logs(), "log.%T.%p"), "fileMaxAgeDays": 1, "rotationBytes": 64 << 20,
 				"logfileFormat": "%d %s %F:%l %m\n", "consoleFormat": "%d %s %F:%l %m\n",

@@ -245,9 +245,13 @@ func priorityRange(e *Env) {
 		c.open(e.queue(memoryPriority), bmq.WithRead(), bmq.WithQueueOptions(bmq.QueueOptions{ConsumerPriority: bmq.Some(p)}))
 		c.configure(open, bmq.QueueOptions{ConsumerPriority: bmq.Some(p)})
 	}
+	beyond := math.MaxInt32
+	if beyond++; beyond < 0 {
+		return // int has 32 bits itself
+	}
 	for _, o := range []bmq.QueueOptions{
-		{ConsumerPriority: bmq.Some(math.MaxInt32 + 1)}, {MaxUnconfirmedBytes: bmq.Some(math.MaxInt32 + 1)},
-		{MaxUnconfirmedMessages: bmq.Some(math.MaxInt32 + 1)},
+		{ConsumerPriority: bmq.Some(beyond)}, {MaxUnconfirmedBytes: bmq.Some(beyond)},
+		{MaxUnconfirmedMessages: bmq.Some(beyond)},
 	} {
 		e.ErrorIs(c.ConfigureQueue(e.soon(), open, o), bmq.ErrValue, "%v fits no 32 bits", o)
 		e.ErrorIs(c.OpenQueue(e.soon(), e.queue(memoryPriority), bmq.WithRead(), bmq.WithQueueOptions(o)), bmq.ErrValue)

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/bmq-go/bmq"
@@ -198,7 +199,7 @@ func subscribeBad(e *Env) {
 		e.ErrorIs(c.ConfigureQueue(e.soon(), open, bmq.QueueOptions{}, subscribe(x)), bmq.ErrValue, x)
 	}
 	for _, s := range []bmq.Subscription{
-		{Expression: `x`, MaxUnconfirmedMessages: bmq.Some(-1)}, {Expression: `x`, ConsumerPriority: bmq.Some(1 << 31)},
+		{Expression: `x`, MaxUnconfirmedMessages: bmq.Some(-1)}, {Expression: `x`, ConsumerPriority: bmq.Some(math.MaxInt32)},
 	} {
 		e.ErrorIs(c.OpenQueue(e.soon(), uri, bmq.WithRead(), bmq.WithSubscriptions(s)), bmq.ErrValue)
 	}

@@ -32,7 +32,7 @@ func command(t *testing.T, env []string, name string, args ...string) string {
 
 func TestTheModuleBuildsWithoutCgoAndForOtherSystems(t *testing.T) {
 	goFiles(t) // so that a cached result is dropped when one of them changes
-	for _, target := range []string{"linux/amd64", "linux/arm64", "windows/amd64", "darwin/arm64"} {
+	for _, target := range []string{"linux/amd64", "linux/arm64", "linux/386", "windows/amd64", "darwin/arm64"} {
 		t.Run(target, func(t *testing.T) {
 			system, arch, _ := strings.Cut(target, "/")
 			command(t, []string{"CGO_ENABLED=0", "GOOS=" + system, "GOARCH=" + arch}, "go", "build", "./...")

@@ -48,7 +48,7 @@ func (s *Slab[T]) Add(v T) uint64 {
 func (s *Slab[T]) Take(number uint64) (T, bool) {
 	i := uint32(number)
 	var none T
-	if i == 0 || int(i) > len(s.places) {
+	if i == 0 || uint64(i) > uint64(len(s.places)) {
 		return none, false
 	}
 	p := &s.places[i-1]

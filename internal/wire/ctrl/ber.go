@@ -201,7 +201,7 @@ func (r *berReader) next() (element, bool, error) {
 		e.contents = berReader{b: rest, depth: r.depth - 1, open: true, elements: r.elements}
 		return e, true, nil
 	}
-	n := int(length)
+	n := uint64(length)
 	if length > 0x80 {
 		octets := int(length & 0x7f)
 		if octets > 4 || octets > len(rest) {
@@ -209,11 +209,11 @@ func (r *berReader) next() (element, bool, error) {
 		}
 		n = 0
 		for _, o := range rest[:octets] {
-			n = n<<8 | int(o)
+			n = n<<8 | uint64(o)
 		}
 		rest = rest[octets:]
 	}
-	if n > len(rest) {
+	if n > uint64(len(rest)) {
 		return element{}, false, errBERTruncated
 	}
 	e.contents = berReader{b: rest[:n], depth: r.depth - 1, elements: r.elements}
