@@ -149,6 +149,16 @@ func TestRequeueIsRefusedWhereOthersWouldGetTheCopyToo(t *testing.T) {
 	})
 }
 
+func TestRequeueNeedsAQueueThatIsOpenForWriting(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.publishes(orders, "1")
+		d := w.fetch(w.reads(w.client(), orders))
+		require.Zero(t, timed(func() { require.ErrorIs(t, d.Requeue(t.Context()), messaging.ErrBusy) }))
+		require.Equal(t, messaging.InHand, d.State())
+		require.NoError(t, d.Ack())
+	})
+}
+
 func TestARejectedMessageIsADeadLetter(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.publishes(orders, &messaging.Message{Body: "1", Header: messaging.Header{"a": int16(5)}, CorrelationID: "c"})

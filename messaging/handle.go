@@ -221,6 +221,13 @@ func (h *handle) flush(ctx context.Context) error {
 	return nil
 }
 
+// writable tells whether the queue is open for writing, or will be again.
+func (h *handle) writable() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.write || h.writers > 0 || h.source != nil && h.source.queue.Write
+}
+
 // block makes posts wait; the function that it returns lets them go on.
 func (h *handle) block() (unblock func()) {
 	h.mu.Lock()

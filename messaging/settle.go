@@ -154,12 +154,16 @@ func (s *source) putBack(d, again *Delivery) {
 
 // Requeue puts a copy of the message at the end of its queue, waits until it is stored, and
 // then confirms the message. The copy has another GUID. The queue has to be open for
-// writing, see Queue.Write. Queues of fanout and broadcast domains can't do it, since every
-// application or consumer would get the copy: the error is an UnsupportedError.
+// writing, see Queue.Write, else the error is ErrBusy. Queues of fanout and broadcast domains
+// can't do it, since every application or consumer would get the copy: the error is an
+// UnsupportedError.
 func (d *Delivery) Requeue(ctx context.Context) error {
 	s := d.source
 	if s.queue.fanout() || s.queue.Broadcast {
 		return unsupported("requeue")
+	}
+	if d.State() == InHand && !s.h.writable() {
+		return fmt.Errorf("%w: %s is open for reading only: set Queue.Write", ErrBusy, d.Queue())
 	}
 	var p properties
 	p.received(d.message)
