@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -45,14 +46,14 @@ func (l *libraryLog) lastError(since time.Time) string {
 func (l *libraryLog) note(r cbridge.LogRecord) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if r.Severity <= cbridge.SeverityError && !strings.Contains(r.Message, startTimedOut) {
+	if r.Severity <= cbridge.SeverityError && !overTime.MatchString(r.Message) {
 		l.last = r
 	}
 }
 
-// startTimedOut is in the error that libbmq has for each start that takes too long, and
-// explains nothing.
-const startTimedOut = "Start (ASYNC) has timed out"
+// overTime matches errors of libbmq that explain nothing: it says so for each start that
+// takes too long or is given up.
+var overTime = regexp.MustCompile(`Start \(ASYNC\) has timed out|Category = (TIMEOUT|CANCELED)`)
 
 func wantedSeverity() cbridge.Severity {
 	if _, ok := os.LookupEnv(diagnosticsVariable); ok {

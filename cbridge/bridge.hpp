@@ -21,6 +21,8 @@
 #include <bsl_memory.h>
 #include <bsl_string.h>
 
+#include "chunks.hpp"
+
 #include <atomic>
 #include <cstring>
 #include <exception>
@@ -34,7 +36,6 @@ using namespace BloombergLP;
 extern std::atomic<int64_t> sessions;
 extern std::atomic<int64_t> queues;
 extern std::atomic<int64_t> callbacks;
-extern std::atomic<int64_t> allocations;
 
 /// Puts code and text into error, which may be null, and answers code.
 inline int32_t fail(bmqb_error *error, int32_t code, const char *text, std::size_t size) noexcept
@@ -109,6 +110,7 @@ struct bmqb_session {
     // Of bmqb_post. They refer to memory of the session, and go before it.
     bridge::bmqa::MessageProperties   d_properties;
     bridge::bdlbb::Blob               d_payload;
+    std::shared_ptr<bridge::Chunks>   d_chunks = std::make_shared<bridge::Chunks>();
     bridge::bmqa::MessageEventBuilder d_posts;
     bool                              d_postsLoaded = false;
     bool                              d_postsKept   = false;  // BW_LIMIT: the event waits

@@ -31,24 +31,15 @@ const int64_t k_EVENT_BYTES = 64 << 10;
 /// chunk until it has no more use for them. For smaller ones copying is cheaper.
 const int32_t k_REFERRED_BYTES = 512;
 
-struct DeleteChunk {
-    void operator()(char *memory) const
-    {
-        delete[] memory;
-        --allocations;
-    }
-};
-
 /// The memory of an event's posts.
 struct Chunk {
     bsl::shared_ptr<char> d_memory;
     int64_t               d_offset;  // in the caller's data
 
-    Chunk(const char *data, int64_t offset, int64_t size)
-    : d_memory(new char[size], DeleteChunk())
+    Chunk(const std::shared_ptr<Chunks>& from, const char *data, int64_t offset, int64_t size)
+    : d_memory(Chunks::get(from, size))
     , d_offset(offset)
     {
-        ++allocations;
         std::memcpy(d_memory.get(), data + offset, size);
     }
 };
@@ -160,7 +151,7 @@ int32_t bmqb_post(bmqb_session *session, bmqb_post_record *posts, int32_t count,
         }
         count                               = fitting(posts, count);
         const bmqb_post_record& last        = posts[count - 1];
-        const Chunk             chunk(data, posts[0].offset, last.offset + sizeOf(last) - posts[0].offset);
+        const Chunk             chunk(session->d_chunks, data, posts[0].offset, last.offset + sizeOf(last) - posts[0].offset);
         int32_t                 packed = 0;
         int32_t                 i      = 0;
         for (; i < count; ++i) {

@@ -310,6 +310,10 @@ func stopAnyMoment(e *Env) {
 	e.Greater(int(up.Load()), n*8/10, "sessions that came up")
 }
 
+// farewell is how long a session waits for the broker's goodbye. libbmq does so in the
+// background when Stop has been given up; the official broker has none for every client.
+const farewell = 3 * time.Second
+
 // slack is how much longer than its context Stop may take on a busy machine.
 const slack = 10 * time.Second
 
@@ -330,20 +334,20 @@ func (e *Env) stopOnce(p *proxy, r *rand.Rand) bool {
 			disconnected.Add(1)
 		}
 	}, bmq.WithEngine(e.engine), bmq.WithBroker(p.uri()), bmq.WithLogger(quiet), bmq.WithMaxPendingBytes(1<<20),
-		bmq.WithOnMessage(func(_ *bmq.Message, h *bmq.MessageHandle) { _ = h.Confirm() }))
+		bmq.WithTimeouts(bmq.Timeouts{DisconnectTimeout: farewell}), bmq.WithOnMessage(func(_ *bmq.Message, h *bmq.MessageHandle) { _ = h.Confirm() }))
 	if err != nil {
 		if ctx.Err() == nil {
 			e.t.Errorf("a session does not start: %v", err)
 		}
 		return false
 	}
-	var busy sync.WaitGroup
+	var busy, harmed sync.WaitGroup
 	uri := e.queue(memoryPriority)
 	steps := r.IntN(6)
 	harm := r.IntN(8)
 	pause, limit := moment(), stopLimit(r)
 	busy.Go(func() { e.keepBusy(s, uri, steps) })
-	busy.Go(func() { harmful(p, harm) })
+	harmed.Go(func() { harmful(p, harm) })
 	timer := time.NewTimer(pause)
 	<-timer.C
 
@@ -360,6 +364,7 @@ func (e *Env) stopOnce(p *proxy, r *rand.Rand) bool {
 	if err == nil && disconnected.Load() != 1 {
 		e.t.Errorf("Stop has returned, and Disconnected came %d times", disconnected.Load())
 	}
+	harmed.Wait() // or it would stall what comes after
 	p.resume()
 	busy.Wait()
 	if !poll(patience, func() bool { return disconnected.Load() == 1 && p.connections() == 0 }) {

@@ -6,12 +6,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -19,7 +21,9 @@ import (
 
 	"github.com/bmq-go/bmq"
 	"github.com/bmq-go/bmq/bmqtest"
+	"github.com/bmq-go/bmq/cbridge"
 	"github.com/bmq-go/bmq/internal/proctest"
+	"github.com/bmq-go/bmq/sessionevents"
 	"github.com/stretchr/testify/require"
 )
 
@@ -249,4 +253,38 @@ func TestAProgramCanBeTerminated(t *testing.T) {
 	require.Equal(t, "busy <nil>", p.Line())
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	require.Equal(t, -1, p.Exit(), "ended by the signal")
+}
+
+// descriptors is how many files and connections the process has open.
+func descriptors(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	require.NoError(t, err)
+	return len(list)
+}
+
+func TestStartsThatAreGivenUpLeaveNothing(t *testing.T) {
+	n := countFrom(startsVariable, 300)
+	nothingLeft(t)
+	uri := brokerProcess(t)
+	before := descriptors(t)
+	var all sync.WaitGroup
+	var up atomic.Int64
+	for range 8 {
+		all.Go(func() {
+			for range n / 8 {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.ExpFloat64()*float64(2*time.Millisecond)))
+				s, err := bmq.NewSession(ctx, func(sessionevents.SessionEvent) {}, bmq.WithEngine(kind), bmq.WithBroker(uri), bmq.WithLogger(quiet))
+				cancel()
+				if err == nil {
+					up.Add(1)
+					_ = s.Stop(t.Context())
+				}
+			}
+		})
+	}
+	all.Wait()
+	t.Logf("%d of %d came up", up.Load(), n)
+	require.True(t, poll(func() bool { return cbridge.Alive() == (cbridge.Counts{}) && descriptors(t) <= before }),
+		"%+v, %d descriptors more", cbridge.Alive(), descriptors(t)-before)
 }
