@@ -125,7 +125,7 @@ func TestTheHotPathsHardlyAllocate(t *testing.T) {
 	ack := WithOnAck(r.ack)
 	batch := r.NewBatch()
 	message := &Message{QueueURI: rigQueue, GUID: MessageGUID{1}}
-	properties := WithProperties(PropertyValueDict{"a": "text", "b": int64(1), "c": true, "d": []byte{1}})
+	properties := WithProperties(PropertyValueDict{"a": "text", "b": 1000, "c": true, "d": []byte{1}})
 	for _, c := range []struct {
 		name string
 		most float64
@@ -160,7 +160,7 @@ func BenchmarkPost(b *testing.B) {
 	r := newRig(b, false)
 	for name, opts := range map[string][]PostOption{
 		"plain": nil, "callback": {WithOnAck(r.ack)},
-		"properties": {WithProperties(PropertyValueDict{"a": "text", "b": int64(1), "c": true, "d": []byte{1}})},
+		"properties": {WithProperties(PropertyValueDict{"a": "text", "b": 1000, "c": true, "d": []byte{1}})},
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

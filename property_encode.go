@@ -69,20 +69,10 @@ func alphanumeric(c byte) bool {
 // for none.
 func encodeProperty(name string, value any, t PropertyType) (wire.Property, error) {
 	p := wire.Property{Name: name}
-	switch v := plainValue(value).(type) {
-	case bool:
-		p.Type, p.Num = wire.PropertyBool, btoi(v)
-	case int64:
-		p.Type, p.Num = wire.PropertyInt64, v
-	case uint64:
-		return p, rangeError(name, wire.PropertyInt64)
-	case string:
-		p.Type, p.Str = wire.PropertyString, v
-	case []byte:
-		p.Type, p.Bin = wire.PropertyBinary, v
-	default:
-		return p, failure(opPost, "", ErrUnsupportedPropertyType,
-			"Property values of type '%T' are not supported; '%s' must be a bool, an integer, a string or a []byte", value, name)
+	if n, ok := value.(int); ok {
+		p.Type, p.Num = wire.PropertyInt64, int64(n) // not by plainValue, whose result takes memory
+	} else if err := inferProperty(&p, value); err != nil {
+		return p, err
 	}
 	if t != 0 && wire.PropertyType(t) != p.Type {
 		if err := convertProperty(&p, value, wire.PropertyType(t)); err != nil {
@@ -93,6 +83,26 @@ func encodeProperty(name string, value any, t PropertyType) (wire.Property, erro
 		return p, valueError("the value of STRING property '%s' is not valid UTF-8; post it as BINARY", name)
 	}
 	return p, nil
+}
+
+// inferProperty gives p the value, and the type that it has where nothing else is said.
+func inferProperty(p *wire.Property, value any) error {
+	switch v := plainValue(value).(type) {
+	case bool:
+		p.Type, p.Num = wire.PropertyBool, btoi(v)
+	case int64:
+		p.Type, p.Num = wire.PropertyInt64, v
+	case uint64:
+		return rangeError(p.Name, wire.PropertyInt64)
+	case string:
+		p.Type, p.Str = wire.PropertyString, v
+	case []byte:
+		p.Type, p.Bin = wire.PropertyBinary, v
+	default:
+		return failure(opPost, "", ErrUnsupportedPropertyType,
+			"Property values of type '%T' are not supported; '%s' must be a bool, an integer, a string or a []byte", value, p.Name)
+	}
+	return nil
 }
 
 // plainValue brings the types that are allowed down to bool, int64, string and
