@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,10 +84,7 @@ func compare(ctx context.Context, args []string) error {
 		return err
 	}
 	about := report.About(clients, finder.Missing)
-	for _, name := range brokers.Available() {
-		if !listed(o.brokers, name) {
-			continue
-		}
+	for _, name := range o.chooseBrokers(brokers.Available()) {
 		samples, err := measure(ctx, o, scenarios, chosen(clients, o.clients), name)
 		if err != nil {
 			return err
@@ -96,6 +94,15 @@ func compare(ctx context.Context, args []string) error {
 		}
 	}
 	return nil
+}
+
+// chooseBrokers returns the brokers to measure with; for the short run it is one.
+func (o *options) chooseBrokers(available []string) []string {
+	list := slices.DeleteFunc(available, func(name string) bool { return !listed(o.brokers, name) })
+	if o.quick && len(list) > 1 {
+		list = list[:1]
+	}
+	return list
 }
 
 // chosen returns the clients whose names are in a list.

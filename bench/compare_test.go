@@ -26,6 +26,13 @@ func TestFlags(t *testing.T) {
 	require.Error(t, err)
 }
 
+func TestShortRunHasOneBroker(t *testing.T) {
+	all := func() []string { return []string{"official", "embedded"} }
+	require.Equal(t, all(), (&options{}).chooseBrokers(all()))
+	require.Equal(t, []string{"official"}, (&options{quick: true}).chooseBrokers(all()))
+	require.Equal(t, []string{"embedded"}, (&options{quick: true, brokers: "embedded"}).chooseBrokers(all()))
+}
+
 func TestClientsAreChosenByWholeNames(t *testing.T) {
 	all := []*client.Client{{Name: "floor"}, {Name: "floor-1"}, {Name: "c++"}}
 	require.Len(t, chosen(all, ""), 3)

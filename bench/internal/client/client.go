@@ -88,7 +88,9 @@ func goClient(name, program, command string, change func(*job.Job)) *Client {
 }
 
 func floors(self string) []*Client {
-	batch := func(n int) func(*job.Job) { return func(j *job.Job) { j.Batch = n } }
+	batch := func(n int) func(*job.Job) {
+		return func(j *job.Job) { j.Batch = max(1, min(n, plan.FloorEvent/max(1, j.Size))) }
+	}
 	return []*Client{
 		goClient(plan.Floor, self, "client-floor", batch(plan.FloorBatch)),
 		goClient(plan.FloorOne, self, "client-floor", batch(1)),

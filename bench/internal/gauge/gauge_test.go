@@ -1,4 +1,4 @@
-package gauge_test
+package gauge
 
 import (
 	"testing"
@@ -6,12 +6,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/bmq-go/bmq/bench/internal/gauge"
 )
 
 func TestQuantiles(t *testing.T) {
-	l := gauge.NewLatency()
+	l := NewLatency()
 	for i := 1; i <= 1000; i++ {
 		l.Record(time.Duration(i) * time.Microsecond)
 	}
@@ -28,7 +26,7 @@ func TestQuantiles(t *testing.T) {
 func TestPacerKeepsItsTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		p := gauge.NewPacer(1000)
+		p := newPacer(1000, time.Sleep)
 		var due []time.Duration
 		for i := range 10 {
 			due = append(due, p.Wait().Sub(start))
@@ -45,7 +43,7 @@ func TestPacerKeepsItsTimes(t *testing.T) {
 }
 
 func TestGaugeCountsWhatIsAllocated(t *testing.T) {
-	g := gauge.Start()
+	g := Start()
 	var keep [][]byte
 	for range 1000 {
 		keep = append(keep, make([]byte, 1024))

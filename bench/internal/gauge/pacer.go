@@ -8,6 +8,7 @@ type Pacer struct {
 	start time.Time
 	every float64 // nanoseconds
 	next  int
+	sleep func(time.Duration)
 }
 
 // pause is how long a pacer rests between bursts: a shorter rest costs a processor.
@@ -15,15 +16,18 @@ const pause = 100 * time.Microsecond
 
 // NewPacer gives out rate turns per second from now on.
 func NewPacer(rate float64) *Pacer {
-	return &Pacer{start: time.Now(), every: 1e9 / rate}
+	return newPacer(rate, sleep)
+}
+
+func newPacer(rate float64, sleep func(time.Duration)) *Pacer {
+	return &Pacer{start: time.Now(), every: 1e9 / rate, sleep: sleep}
 }
 
 // Wait waits for the next turn and returns when it was due.
 func (p *Pacer) Wait() time.Time {
 	due := p.start.Add(time.Duration(float64(p.next) * p.every))
 	for wait := time.Until(due); wait > 0; wait = time.Until(due) {
-		timer := time.NewTimer(max(wait, pause))
-		<-timer.C
+		p.sleep(max(wait, pause))
 	}
 	p.next++
 	return due

@@ -22,8 +22,12 @@ const (
 // Clients lists them all, in the order of tables.
 var Clients = []string{Portable, Borrowed, Native, Python, Tool, Floor, FloorOne}
 
-// FloorBatch is how many messages the floor puts into an event.
-const FloorBatch = 64
+// FloorBatch is how many messages the floor puts into an event, as far as FloorEvent bytes
+// of payloads go.
+const (
+	FloorBatch = 64
+	FloorEvent = 1 << 20
+)
 
 // Scenario is one thing that is measured with several clients.
 type Scenario struct {
