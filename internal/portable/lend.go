@@ -17,6 +17,10 @@ var _ engine.Loan = (*loan)(nil)
 
 var loans = sync.Pool{New: func() any { return new(loan) }}
 
+// maxLoan is how large an event in bytes may be to be lent: a larger one has a buffer for
+// itself, which goes with it without a copy.
+const maxLoan = 1<<20 + 64<<10
+
 // lend copies an event.
 func lend(event []byte) *loan {
 	l := loans.Get().(*loan)
@@ -38,7 +42,7 @@ func (l *loan) Return() {
 // keep makes the body of the event that the reader has at hand last longer than that: as
 // long as the loan, or for good.
 func (s *Session) keep(c *connection, body []byte) ([]byte, *loan) {
-	if s.cfg.BorrowPayloads {
+	if s.cfg.BorrowPayloads && len(body) <= maxLoan {
 		l := lend(body)
 		return l.chunk.buf, l
 	}
