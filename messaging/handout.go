@@ -53,6 +53,7 @@ func (c *Consumer) next(ctx context.Context, quiet time.Duration) (*Delivery, er
 	var over <-chan time.Time
 	for {
 		if err := ctx.Err(); err != nil {
+			c.signal() // it may have been woken for what others wait for
 			return nil, err
 		}
 		d, err := c.take()
