@@ -102,21 +102,33 @@ func (t *throttle) wait(ctx context.Context) error {
 }
 
 // Deduplicate acks messages without handling them that were handled successfully before, by
-// this process: it remembers the GUIDs of the last n. A message that comes again while it is
-// still being handled waits for the outcome. That takes care of what is delivered again after
-// a reconnection; copies have other GUIDs, and other processes their own memory.
+// this process: it remembers the GUIDs of the last n. With AckManual, a message was handled
+// when it was settled. A message that comes again while it is still being handled waits for
+// the outcome. That takes care of what is delivered again after a reconnection; copies have
+// other GUIDs, and other processes their own memory.
 func Deduplicate(n int) Middleware {
 	s := &seen{limit: max(n, 1), done: make(map[bmq.MessageGUID]bool), busy: make(map[bmq.MessageGUID]chan struct{})}
 	return func(next Handler) Handler {
 		return func(ctx context.Context, d *Delivery) error {
 			handled, err := s.enter(ctx, d.GUID())
-			if err != nil || handled {
+			switch {
+			case err != nil:
 				return err
+			case handled && d.State() == InHand:
+				return d.Ack()
+			case handled:
+				return nil
 			}
 			ok := false
 			defer func() { s.leave(d.GUID(), ok) }()
 			err = next(ctx, d)
-			ok = err == nil && d.State() != Held
+			switch d.State() {
+			case Held:
+			case InHand, Stale:
+				ok = err == nil && d.source.c.cfg.AckMode != AckManual
+			default:
+				ok = err == nil
+			}
 			return err
 		}
 	}

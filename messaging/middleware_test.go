@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bmq-go/bmq/bmqtest"
 	"github.com/bmq-go/bmq/messaging"
 )
 
@@ -118,7 +119,7 @@ func TestDeduplicateHandlesAMessageOnce(t *testing.T) {
 		require.Equal(t, d.GUID(), again.GUID())
 		require.NoError(t, h(t.Context(), again))
 		require.Equal(t, 2, handled)
-		require.NoError(t, again.Ack())
+		require.Equal(t, messaging.Acked, again.State())
 	})
 }
 
@@ -175,5 +176,33 @@ func TestDeduplicateForgetsTheOldest(t *testing.T) {
 			require.NoError(t, h(t.Context(), list[i]))
 		}
 		require.Equal(t, 4, n)
+	})
+}
+
+func TestDeduplicateWithManualAcks(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.publishes(orders, "kept", "settled")
+		k := w.consumer(w.client(), messaging.ConsumerConfig{
+			Queues: []messaging.Queue{{URI: orders}}, AckMode: messaging.AckManual,
+		})
+		handled := make(map[string]int)
+		h := messaging.Chain(func(_ context.Context, d *messaging.Delivery) error {
+			handled[string(d.Data())]++
+			if string(d.Data()) == "settled" {
+				return d.Ack()
+			}
+			return nil // it will be settled later
+		}, messaging.Deduplicate(10))
+		kept, settled := w.fetch(k), w.fetch(k)
+		require.NoError(t, h(t.Context(), kept))
+		w.Inject(bmqtest.Fault{On: bmqtest.Receiving, Event: bmqtest.EventConfirm, Times: 1, Do: bmqtest.Drop})
+		require.NoError(t, h(t.Context(), settled))
+		require.NoError(t, k.Release(t.Context()))
+		for range 2 {
+			require.NoError(t, h(t.Context(), w.fetch(k)))
+		}
+		require.Equal(t, map[string]int{"kept": 2, "settled": 1}, handled)
+		synctest.Wait()
+		require.Equal(t, 1, w.unconfirmed(orders))
 	})
 }
