@@ -110,9 +110,9 @@ func (a *attempt) again(ctx context.Context, outcome Outcome, err error) (wait t
 		retryIf := policy.RetryIf
 		policy.RetryIf = func(err error) bool { return errors.Is(err, bmq.ErrUnknown) || retryIf(err) }
 	}
-	wait, ok := policy.next(err, a.tries, a.began)
-	if !ok {
-		return 0, a.failure(err)
+	wait, final = policy.next(err, a.tries, a.began)
+	if final != nil {
+		return 0, a.failure(final)
 	}
 	if a.p.cfg.Timeout < time.Since(a.began)+wait {
 		return 0, a.failure(fmt.Errorf("%w, after %w", errTimeout, err))

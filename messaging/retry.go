@@ -2,6 +2,7 @@ package messaging
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -27,7 +28,8 @@ type RetryPolicy struct {
 	// deliveries all but ErrDecode.
 	RetryIf func(error) bool
 	// OnRetry is told of each failure that is followed by another attempt, of which the
-	// failed one was number attempt, counted from 1, and of the wait before the next.
+	// failed one was number attempt, counted from 1, and of the wait before the next. A
+	// panic of it, or of RetryIf, ends the attempts; deliveries are tried again all the same.
 	OnRetry func(err error, attempt int, wait time.Duration)
 }
 
@@ -58,26 +60,38 @@ func (p RetryPolicy) forDeliveries() RetryPolicy { return p.withDefaults(time.Se
 func (p *RetryPolicy) wait(attempt int) time.Duration {
 	w := p.Start
 	for i := 1; i < attempt && w < p.Max; i++ {
-		w *= 2
+		if w > p.Max/2 { // and might overflow
+			w = p.Max
+		} else {
+			w *= 2
+		}
 	}
 	w = min(w, p.Max)
 	return w/2 + rand.N(w/2+1)
 }
 
-// next tells whether there is another attempt after the given one failed with err, begun
-// at the given time, and how long to wait for it.
-func (p *RetryPolicy) next(err error, attempt int, began time.Time) (wait time.Duration, again bool) {
-	if p.MaxAttempts > 0 && attempt >= p.MaxAttempts || !p.RetryIf(err) {
-		return 0, false
+// next returns how long to wait for another attempt after the given one failed with err,
+// begun at the given time; or, if there is none, the final error.
+func (p *RetryPolicy) next(err error, attempt int, began time.Time) (wait time.Duration, final error) {
+	again := false
+	panicked := protect(func() error {
+		if p.MaxAttempts > 0 && attempt >= p.MaxAttempts || !p.RetryIf(err) {
+			return nil
+		}
+		wait = p.wait(attempt)
+		again = time.Since(began)+wait <= p.Total
+		if again && p.OnRetry != nil {
+			p.OnRetry(err, attempt, wait)
+		}
+		return nil
+	})
+	switch {
+	case panicked != nil:
+		return 0, errors.Join(err, panicked)
+	case !again:
+		return 0, err
 	}
-	wait = p.wait(attempt)
-	if time.Since(began)+wait > p.Total {
-		return 0, false
-	}
-	if p.OnRetry != nil {
-		p.OnRetry(err, attempt, wait)
-	}
-	return wait, true
+	return wait, nil
 }
 
 // Do calls op until it succeeds or the policy is at its end, and returns its last error.
@@ -89,9 +103,9 @@ func (p RetryPolicy) Do(ctx context.Context, op func(context.Context) error) err
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		wait, again := p.next(err, attempt, began)
-		if !again {
-			return err
+		wait, final := p.next(err, attempt, began)
+		if final != nil {
+			return final
 		}
 		if ctxErr := pause(ctx, wait); ctxErr != nil {
 			return fmt.Errorf("%w, after %w", ctxErr, err)

@@ -232,18 +232,22 @@ func (p *RetryPolicy) settle(ctx context.Context, d *Delivery, cause error) erro
 	if attempts == 0 {
 		attempts = defaultDeadAttempts
 	}
-	hopeless := d.Attempt() >= attempts || errors.Is(cause, ErrDecode) || p.RetryIf != nil && !p.RetryIf(cause)
-	var err error
+	hopeless := d.Attempt() >= attempts || errors.Is(cause, ErrDecode)
+	var rejected, panicked error
+	if !hopeless && p.RetryIf != nil {
+		panicked = protect(func() error { hopeless = !p.RetryIf(cause); return nil })
+	}
 	if d.source.queue.DeadLetter != "" && hopeless {
-		if err = d.Reject(ctx, cause); err == nil || errors.Is(err, ErrAlreadySettled) || errors.Is(err, ErrStale) {
-			return err
+		rejected = d.Reject(ctx, cause)
+		if rejected == nil || errors.Is(rejected, ErrAlreadySettled) || errors.Is(rejected, ErrStale) {
+			return rejected
 		}
 	}
 	wait := p.wait(d.Attempt())
 	if p.OnRetry != nil {
-		p.OnRetry(cause, d.Attempt(), wait)
+		panicked = errors.Join(panicked, protect(func() error { p.OnRetry(cause, d.Attempt(), wait); return nil }))
 	}
-	return errors.Join(err, d.RetryAfter(wait))
+	return errors.Join(rejected, panicked, d.RetryAfter(wait))
 }
 
 // awaitHandlers waits until no handler runs.

@@ -1,0 +1,66 @@
+package messaging_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bmq-go/bmq"
+	"github.com/bmq-go/bmq/bmqtest"
+	"github.com/bmq-go/bmq/messaging"
+)
+
+// panickyPolicies are policies of applications whose functions panic.
+var panickyPolicies = map[string]messaging.RetryPolicy{
+	"RetryIf": {RetryIf: func(error) bool { panic("boom") }},
+	"OnRetry": {OnRetry: func(error, int, time.Duration) { panic("boom") }},
+}
+
+func TestAPolicyThatPanicsEndsThePublish(t *testing.T) {
+	for name, policy := range panickyPolicies {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				w.Inject(bmqtest.Fault{On: bmqtest.Posting, Do: bmqtest.Refuse, Ack: bmqtest.NackLimitMessages})
+				p := w.producer(w.client(), messaging.ProducerConfig{Queue: orders, Retry: &policy})
+				check := func(err error) {
+					var panicked *messaging.PanicError
+					require.ErrorAs(t, err, &panicked)
+					require.ErrorIs(t, err, messaging.ErrNotStored)
+					require.ErrorIs(t, err, bmq.ErrLimitMessages)
+				}
+				_, err := p.Publish(t.Context(), "x")
+				check(err)
+				_, err = p.PublishAsync(t.Context(), "x").Wait(t.Context())
+				check(err)
+				require.NoError(t, p.Flush(t.Context()))
+			})
+		})
+	}
+}
+
+func TestAPolicyThatPanicsHasDeliveriesTriedAgain(t *testing.T) {
+	for name, policy := range panickyPolicies {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				w.publishes(orders, "x")
+				k := w.consumer(w.client(), messaging.ConsumerConfig{
+					Queues: []messaging.Queue{{URI: orders, DeadLetter: dead}}, Retry: policy,
+				})
+				err := k.RunUntil(t.Context(), messaging.Until{Limit: 2}, func(_ context.Context, d *messaging.Delivery) error {
+					if d.Attempt() == 1 {
+						return errors.New("not now")
+					}
+					return nil
+				})
+				require.NoError(t, err)
+				synctest.Wait()
+				require.Empty(t, w.bodies(orders))
+				require.Empty(t, w.bodies(dead))
+			})
+		})
+	}
+}
