@@ -326,6 +326,21 @@ func TestCallWaitsForTheReply(t *testing.T) {
 	})
 }
 
+func TestACallThatCanNotReadRepliesLeavesNoQueueOpen(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		refusal := w.Inject(bmqtest.Fault{
+			On: bmqtest.Requesting, Request: bmqtest.ConfigureQueue, Skip: 1, Times: 1,
+			Do: bmqtest.Refuse, Status: bmqtest.Status{Category: bmqtest.Refused},
+		})
+		_, err := w.client().Call(t.Context(), orders, 1)
+		require.ErrorIs(t, err, bmq.ErrRefused)
+		require.Equal(t, 1, refusal.Hits())
+		for _, q := range w.Queues() {
+			require.Zero(t, q.Consumers, q.URI)
+		}
+	})
+}
+
 func TestARequestHasToSayWhereToReplyTo(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.publishes(orders, "no address", &messaging.Message{Body: "x", ReplyTo: other, MessageID: "m1"})

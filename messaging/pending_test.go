@@ -49,6 +49,10 @@ func TestPublishAsyncDoesNotWaitForAnswers(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		_, err = a.Wait(ctx)
 		require.Equal(t, context.DeadlineExceeded, err, "there is no outcome yet")
+		require.Equal(t, time.Minute, timed(func() { refused = p.PublishAsync(t.Context(), "d") }), "Timeout")
+		_, err = refused.Wait(t.Context())
+		require.ErrorIs(t, err, messaging.ErrNotStored)
+		require.ErrorContains(t, err, "Timeout")
 		require.Equal(t, 2, c.Stats().InFlight)
 		require.ErrorIs(t, p.Flush(ctx), context.DeadlineExceeded)
 
@@ -60,6 +64,23 @@ func TestPublishAsyncDoesNotWaitForAnswers(t *testing.T) {
 		}
 		require.Equal(t, []string{"a", "b"}, w.bodies(orders))
 		require.Zero(t, c.Stats().InFlight)
+	})
+}
+
+func TestPublishAsyncWaitsForNoPlaceInAProducerThatIsClosed(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.HoldAcks(true)
+		p := w.producer(w.client(), messaging.ProducerConfig{Queue: orders, MaxInFlight: 1})
+		p.PublishAsync(t.Context(), "a")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		closed := make(chan error, 1)
+		time.AfterFunc(time.Second/2, func() { closed <- p.Close(ctx) })
+		var refused *messaging.Pending
+		require.Equal(t, time.Second, timed(func() { refused = p.PublishAsync(t.Context(), "b") }))
+		_, err := refused.Wait(t.Context())
+		require.ErrorIs(t, err, messaging.ErrClosed)
+		require.ErrorIs(t, <-closed, context.DeadlineExceeded)
 	})
 }
 

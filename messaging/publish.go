@@ -66,21 +66,34 @@ func (p *Producer) begin(ctx context.Context, async bool) error {
 	if p.closed.Load() {
 		err = ErrClosed
 	} else if async && p.slots != nil {
-		select {
-		case p.slots <- struct{}{}:
-		default:
-			select {
-			case p.slots <- struct{}{}:
-			case <-ctx.Done():
-				err = ctx.Err()
-			}
-		}
+		err = p.takeSlot(ctx)
 	}
 	if err != nil {
 		p.pending.done()
 		return &PublishError{Queue: p.queue, Outcome: NotStored, Err: err}
 	}
 	return nil
+}
+
+// takeSlot waits for a place among the messages that are not waited for.
+func (p *Producer) takeSlot(ctx context.Context) error {
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	timer := p.c.newTimer(p.cfg.Timeout)
+	defer p.c.freeTimer(timer)
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return errTimeout
+	case <-p.ctx.Done():
+		return ErrClosed
+	}
 }
 
 func (p *Producer) end(async bool) {

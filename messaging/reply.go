@@ -155,10 +155,12 @@ func (c *Client) openReplyQueue(ctx context.Context, domain string, q *replyQueu
 	temp := TempQueue(domain)
 	k, err := c.NewConsumer(ctx, ConsumerConfig{Name: "replies", Queues: []Queue{temp}, AckMode: AckOnReceive})
 	if err == nil {
-		err = k.Start(ctx)
-	}
-	if err == nil && !c.background(func(ctx context.Context) { c.readReplies(ctx, domain, k, q) }) {
-		err = ErrClosed
+		if err = k.Start(ctx); err == nil && !c.background(func(ctx context.Context) { c.readReplies(ctx, domain, k, q) }) {
+			err = ErrClosed
+		}
+		if err != nil {
+			err = errors.Join(err, k.Close(ctx))
+		}
 	}
 	q.uri, q.err = temp.URI, err
 	if err != nil {
