@@ -86,8 +86,8 @@ type Client struct {
 	deadlines sync.Pool // of *deadline
 	internal  *Producer // of dead letters and requests
 	replies   replies
-	done      chan struct{} // closed when Close is through
-	closeErr  error
+	cut       context.CancelFunc // ends the context of a Shutdown that is under way
+	done      chan struct{}      // closed when Shutdown is through
 }
 
 // NewProducer returns a producer. It opens the queue, unless cfg says to be lazy.
@@ -157,6 +157,8 @@ func (c *Client) Shutdown(ctx context.Context) error {
 		return c.await(ctx)
 	}
 	c.closed = true
+	ctx, c.cut = context.WithCancel(ctx)
+	defer c.cut()
 	consumers, producers := keys(c.consumers), keys(c.producers)
 	c.mu.Unlock()
 	defer close(c.done)
@@ -178,8 +180,7 @@ func (c *Client) Shutdown(ctx context.Context) error {
 		k.abandon()
 	}
 	c.notify.close()
-	c.closeErr = errors.Join(errs...)
-	return c.closeErr
+	return errors.Join(errs...)
 }
 
 // await waits for a Shutdown that is under way.
@@ -192,8 +193,17 @@ func (c *Client) await(ctx context.Context) error {
 	}
 }
 
-// Close is Shutdown at once: handlers are not waited for, nor are outcomes.
+// Close is Shutdown at once: handlers are not waited for, nor are outcomes. It cuts short a
+// Shutdown that is under way.
 func (c *Client) Close() error {
+	c.mu.Lock()
+	if c.closed {
+		c.cut()
+		c.mu.Unlock()
+		<-c.done
+		return nil
+	}
+	c.mu.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	err := c.Shutdown(ctx)

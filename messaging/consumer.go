@@ -70,7 +70,8 @@ type ConsumerConfig struct {
 	OnError func(ctx context.Context, d *Delivery, err error)
 	// OnCancel is called when a queue is lost for good: the broker refuses to open it again
 	// after a reconnection. The consumer goes on with the others, if there are any. Default:
-	// Run, Fetch and the loops return the error.
+	// Run, Fetch and the loops return the error. It is called on a goroutine of its own, and
+	// may call whatever it likes.
 	OnCancel func(queue string, err error)
 	// OnExpired is called with each message that is dropped for its expiration.
 	OnExpired func(*Delivery)

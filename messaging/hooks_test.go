@@ -64,3 +64,43 @@ func TestAPolicyThatPanicsHasDeliveriesTriedAgain(t *testing.T) {
 		})
 	}
 }
+
+func TestHooksMayCloseTheClient(t *testing.T) {
+	refused := bmqtest.Status{Category: bmqtest.Refused}
+	inWorld(t, func(t *testing.T, w *world) {
+		c := w.client(func(cfg *messaging.Config) { cfg.Retry.Total = time.Second })
+		closed := make(chan error)
+		w.Inject(bmqtest.Fault{On: bmqtest.Posting, Do: bmqtest.Refuse, Ack: bmqtest.NackLimitMessages})
+		p := w.producer(c, messaging.ProducerConfig{Queue: orders, OnReturn: func(messaging.Return) { closed <- c.Close() }})
+		p.PublishAsync(t.Context(), "x")
+		require.NoError(t, <-closed)
+
+		c = w.client(func(cfg *messaging.Config) { cfg.Retry.Total = time.Second })
+		k := w.consumer(c, messaging.ConsumerConfig{
+			Queues:   []messaging.Queue{{URI: other}},
+			OnCancel: func(string, error) { closed <- c.Close() },
+		})
+		require.NoError(t, k.Start(t.Context()))
+		w.Inject(bmqtest.Fault{On: bmqtest.Requesting, Request: bmqtest.OpenQueue, Queue: other, Do: bmqtest.Refuse, Status: refused})
+		w.DropConnections("")
+		require.NoError(t, <-closed)
+	})
+}
+
+func TestCloseCutsAShutdownShort(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.publishes(orders, "x")
+		c := w.client()
+		r := w.runs(w.reads(c, orders), func(ctx context.Context, _ *messaging.Delivery) error { <-ctx.Done(); return ctx.Err() })
+		synctest.Wait()
+		shut := make(chan error)
+		go func() { shut <- c.Shutdown(t.Context()) }()
+		synctest.Wait()
+		closed := make(chan error)
+		go func() { closed <- c.Close() }()
+		require.ErrorIs(t, <-shut, context.Canceled)
+		require.NoError(t, <-closed)
+		require.NoError(t, c.Shutdown(t.Context()))
+		require.NoError(t, r.end())
+	})
+}

@@ -102,32 +102,27 @@ func (f *Pending) tryAgain(outcome Outcome, err error) {
 
 // later finishes on another goroutine.
 func (f *Pending) later(run func() (Receipt, error)) {
-	started := f.p.c.background(func(context.Context) {
-		r, err := run()
-		f.end(r, err)
-	})
+	started := f.p.c.background(func(context.Context) { f.conclude(run()) })
 	if !started {
-		f.end(Receipt{}, f.failure(ErrClosed))
+		f.conclude(Receipt{}, f.failure(ErrClosed))
 	}
 }
 
-// conclude finishes, on another goroutine if there are hooks to be called.
+// conclude finishes, after the hooks if there are any. They have a goroutine that nobody
+// waits for, so that they may close the client.
 func (f *Pending) conclude(r Receipt, err error) {
-	if f.hook != nil || err != nil && f.p.cfg.OnReturn != nil {
-		f.later(func() (Receipt, error) { return r, err })
-		return
-	}
-	f.finish(r, err)
-	f.p.end(true)
-}
-
-// end calls the hooks and finishes.
-func (f *Pending) end(r Receipt, err error) {
-	defer func() { // also if a hook ends its goroutine
+	end := func() {
 		f.finish(r, err)
 		f.p.end(true)
+	}
+	if f.hook == nil && (err == nil || f.p.cfg.OnReturn == nil) {
+		end()
+		return
+	}
+	go func() {
+		defer end() // also if a hook ends its goroutine
+		f.p.conclude(f.message, r, err, f.hook)
 	}()
-	f.p.conclude(f.message, r, err, f.hook)
 }
 
 func (f *Pending) finish(r Receipt, err error) {

@@ -50,8 +50,9 @@ type ProducerConfig struct {
 	// bmq.WithMaxPendingBytes.
 	MaxInFlight int
 	// OnReturn is called for each message that fails, after the last attempt. It is called
-	// on the goroutine that publishes; for PublishAsync on another one. It may call whatever
-	// it likes.
+	// on the goroutine that publishes; for PublishAsync on another one, unless that fails at
+	// once. It may call whatever it likes but what waits for the message's outcome: Flush,
+	// Close of the producer and Shutdown.
 	OnReturn func(Return)
 }
 

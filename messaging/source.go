@@ -178,10 +178,12 @@ func (s *source) cancel(err error) {
 	}
 	c.mu.Unlock()
 	c.log.Error("a queue is lost to its consumer", "queue", s.queue.URI, "error", err)
-	if c.cfg.OnCancel != nil {
-		if err := protect(func() error { c.cfg.OnCancel(s.queue.URI, err); return nil }); err != nil {
-			c.log.Error("OnCancel panicked", "error", err)
-		}
-	}
 	s.h.c.release(s.h)
+	if c.cfg.OnCancel != nil {
+		go func() { // that nobody waits for: it may close the client
+			if err := protect(func() error { c.cfg.OnCancel(s.queue.URI, err); return nil }); err != nil {
+				c.log.Error("OnCancel panicked", "error", err)
+			}
+		}()
+	}
 }
