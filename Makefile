@@ -49,7 +49,7 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 test-native: ## all tests with the native engine; needs libbmq, found by pkg-config
 	@scripts/test-native
 
-test-broker: ## the conformance suite against the official broker: BMQBRKR=path, or bmqbrkr on PATH
+test-broker: ## conformance suite and comparisons with the official broker: BMQBRKR=path, or bmqbrkr on PATH
 	@scripts/test-broker
 
 bench: ## compare with the official clients; BENCH="-run post -rounds 7" for some of it, BENCH=-help

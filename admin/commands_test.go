@@ -3,6 +3,7 @@ package admin_test
 import (
 	"context"
 	"crypto/rand"
+	"path"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -141,7 +142,7 @@ func TestStatisticsHaveEveryQueue(t *testing.T) {
 			}
 		}
 		require.Len(t, found, 1)
-		if uri != officialURI { // which brings its statistics up to date later
+		if path.Base(t.Name()) == "embedded" { // the official broker brings its statistics up to date later
 			require.Equal(t, admin.QueueStats{URI: q, Producers: 1, Messages: 2, Bytes: 10, Posted: 2}, found[0])
 		}
 	})

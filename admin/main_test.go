@@ -10,17 +10,11 @@ import (
 
 	"github.com/bmq-go/bmq"
 	"github.com/bmq-go/bmq/bmqtest"
+	"github.com/bmq-go/bmq/internal/officialbroker"
 	"github.com/bmq-go/bmq/sessionevents"
 )
 
-// official names the URI of a running official broker with the domains of the embedded
-// one, for tests that then run against it too.
-const official = "BMQ_TEST_BROKER"
-
-var officialURI string
-
 func TestMain(m *testing.M) {
-	officialURI = os.Getenv(official)
 	_ = os.Unsetenv("BMQ_BROKER_URI") // fails for malformed names only
 	goleak.VerifyTestMain(m)
 }
@@ -28,12 +22,7 @@ func TestMain(m *testing.M) {
 // onBrokers runs a test for each broker.
 func onBrokers(t *testing.T, test func(t *testing.T, uri string)) {
 	t.Run("embedded", func(t *testing.T) { test(t, bmqtest.Start(t).URI()) })
-	t.Run("official", func(t *testing.T) {
-		if officialURI == "" {
-			t.Skip("no official broker: " + official + " does not name one")
-		}
-		test(t, officialURI)
-	})
+	t.Run("official", func(t *testing.T) { test(t, officialbroker.ForTest(t, officialbroker.Config{}).URI()) })
 }
 
 // session returns a session that has the given queues open for writing.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bmq-go/bmq"
 	"github.com/bmq-go/bmq/bmqtest"
+	"github.com/bmq-go/bmq/internal/officialbroker"
 	"github.com/bmq-go/bmq/sessionevents"
 )
 
@@ -31,16 +32,12 @@ const (
 
 // onBrokers runs a test for each broker.
 func onBrokers(t *testing.T, test func(t *testing.T, uri string)) {
+	domain := bmqtest.Domain{Name: single, MaxProducers: 1, MaxConsumers: 1}
 	t.Run("embedded", func(t *testing.T) {
-		b := bmqtest.Start(t, bmqtest.WithBuiltinDomains(),
-			bmqtest.WithDomain(bmqtest.Domain{Name: single, MaxProducers: 1, MaxConsumers: 1}))
-		test(t, b.URI())
+		test(t, bmqtest.Start(t, bmqtest.WithBuiltinDomains(), bmqtest.WithDomain(domain)).URI())
 	})
 	t.Run("official", func(t *testing.T) {
-		if officialURI == "" {
-			t.Skip("no official broker: " + official + " does not name one")
-		}
-		test(t, officialURI)
+		test(t, officialbroker.ForTest(t, officialbroker.Config{Domains: []bmqtest.Domain{domain}}).URI())
 	})
 }
 

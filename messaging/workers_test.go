@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bmq-go/bmq/admin"
 	"github.com/bmq-go/bmq/bmqtest"
 	"github.com/bmq-go/bmq/internal/proctest"
 	"github.com/bmq-go/bmq/messaging"
@@ -59,8 +60,11 @@ func workerProgram() {
 }
 
 func TestWorkersLoseNothingThroughAKillAndARestart(t *testing.T) {
-	broker := bmqtest.Start(t)
-	c := dialed(t, broker.URI())
+	onMortalBrokers(t, workersLoseNothing)
+}
+
+func workersLoseNothing(t *testing.T, broker *mortal) {
+	c := dialed(t, broker.uri)
 	p, err := c.NewProducer(t.Context(), messaging.ProducerConfig{Queue: jobs})
 	require.NoError(t, err)
 	var want []string
@@ -80,7 +84,7 @@ func TestWorkersLoseNothingThroughAKillAndARestart(t *testing.T) {
 	}
 
 	start := func(args ...string) *proctest.Process {
-		w := proctest.Start(t, proctest.Program(t, "worker", append([]string{broker.URI()}, args...)...))
+		w := proctest.Start(t, proctest.Program(t, "worker", append([]string{broker.uri}, args...)...))
 		w.Await("ready")
 		return w
 	}
@@ -88,15 +92,15 @@ func TestWorkersLoseNothingThroughAKillAndARestart(t *testing.T) {
 	stored(publish(0, 100))
 	workers[0].Await("stuck") // before the others can have it all
 	workers = append(workers, start(), start())
-	require.Eventually(t, func() bool { q, _ := broker.Queue(jobs); return q.Consumers == 3 }, patience, patience/1000)
+	broker.awaitQueue(t, jobs, func(q admin.Queue) bool { return len(q.Apps) == 1 && q.Apps[0].Consumers == 3 })
 	workers[0].Kill() // with up to five jobs in hand
 
 	pending := publish(100, 200)
-	broker.Kill()
-	require.NoError(t, broker.Restart(t.Context(), bmqtest.KeepPersistent))
+	broker.kill()
+	require.NoError(t, broker.restart())
 	stored(pending)
 	stored(publish(200, 300))
-	require.Eventually(t, func() bool { q, _ := broker.Queue(jobs); return q.Messages == 0 }, patience, patience/1000)
+	broker.awaitQueue(t, jobs, empty)
 
 	handled := map[string]int{}
 	for i, w := range workers {
@@ -119,10 +123,11 @@ func TestWorkersLoseNothingThroughAKillAndARestart(t *testing.T) {
 	// and those of the two that saw the broker go.
 	require.LessOrEqual(t, again, 3*prefetch)
 
+	n := broker.awaitQueue(t, deadJobs, func(q admin.Queue) bool { return q.Messages >= 3 }).Messages // there may be duplicates among them
 	letters, err := c.NewConsumer(t.Context(), messaging.ConsumerConfig{Queues: []messaging.Queue{{URI: deadJobs}}})
 	require.NoError(t, err)
 	poison := map[string]bool{}
-	for d, err := range letters.DeliveriesUntil(t.Context(), messaging.Until{Limit: int(depth(broker, deadJobs))}) {
+	for d, err := range letters.DeliveriesUntil(t.Context(), messaging.Until{Limit: int(n)}) {
 		require.NoError(t, err)
 		job, err := messaging.Decode[string](d)
 		require.NoError(t, err)

@@ -19,18 +19,16 @@ import (
 
 	"github.com/bmq-go/bmq/internal/broker"
 	"github.com/bmq-go/bmq/internal/framing"
+	"github.com/bmq-go/bmq/internal/officialbroker"
 	"github.com/bmq-go/bmq/internal/wire"
 	"github.com/bmq-go/bmq/internal/wire/ctrl"
 )
 
 // TestAnOfficialBrokerAnswersTheSame has the same clients do the same at random to this
-// broker and to an official one that BMQ_TEST_BROKER names, and compares all they get,
-// field by field. BMQ_TEST_SEEDS says for how many seeds.
+// broker and to an official one, and compares all they get, field by field.
+// BMQ_TEST_SEEDS says for how many seeds.
 func TestAnOfficialBrokerAnswersTheSame(t *testing.T) {
-	uri := os.Getenv("BMQ_TEST_BROKER")
-	if uri == "" {
-		t.Skip("no official broker: BMQ_TEST_BROKER does not name one")
-	}
+	official := officialbroker.ForTest(t, officialbroker.Config{})
 	seeds := 5
 	if text := os.Getenv("BMQ_TEST_SEEDS"); text != "" {
 		_, err := fmt.Sscan(text, &seeds)
@@ -42,7 +40,7 @@ func TestAnOfficialBrokerAnswersTheSame(t *testing.T) {
 	defer b.Kill()
 	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			d := &differential{t: t, addresses: [2]string{b.Address(), strings.TrimPrefix(uri, "tcp://")}, random: mathrand.New(mathrand.NewPCG(uint64(seed), 1)), tag: rand.Text()[:8], ranked: seed%2 == 1, expressions: []string{""}}
+			d := &differential{t: t, addresses: [2]string{b.Address(), official.Address()}, random: mathrand.New(mathrand.NewPCG(uint64(seed), 1)), tag: rand.Text()[:8], ranked: seed%2 == 1, expressions: []string{""}}
 			if d.ranked {
 				d.expressions = [][]string{{""}, {"x > 2", "x <= 2"}, {"exists(x)"}, {"x >"}}[seed/2%4]
 			}

@@ -2,10 +2,8 @@
 // broker: a list of behaviours, each written once against the public API, and what
 // runs them for the engines that are compiled in and the brokers that are there.
 //
-// The embedded broker is always there. The official one is where the environment
-// variable BMQBRKR names its program, or bmqbrkr is on PATH; the suite writes a
-// configuration for it, starts it on a free port of the loopback interface and
-// ends it.
+// The embedded broker is always there. The official one is where internal/officialbroker
+// finds it.
 //
 // Further variables: ENGINETEST_MATRIX names a file that the table of results is
 // written to, ENGINETEST_POSTS is how many messages are posted where the broker or

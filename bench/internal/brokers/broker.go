@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/bmq-go/bmq/admin"
+	"github.com/bmq-go/bmq/internal/officialbroker"
 )
 
 // Broker is a broker in a process of its own.
@@ -17,7 +18,6 @@ type Broker struct {
 	Name string
 	URI  string
 
-	cmd  *exec.Cmd
 	stop func() error
 }
 
@@ -27,26 +27,25 @@ func startSelf(name, command string) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Broker{Name: name, cmd: exec.Command(self, command)}
-	b.cmd.Stderr = os.Stderr
-	stdin, err := b.cmd.StdinPipe()
+	cmd := exec.Command(self, command)
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
-	stdout, err := b.cmd.StdoutPipe()
+	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
-	if err := b.cmd.Start(); err != nil {
+	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
-		return nil, fmt.Errorf("the %s broker says nothing: %w", name, errors.Join(err, stdin.Close(), b.cmd.Wait()))
+		return nil, fmt.Errorf("the %s broker says nothing: %w", name, errors.Join(err, stdin.Close(), cmd.Wait()))
 	}
-	b.URI = strings.TrimSpace(line)
-	b.stop = func() error { return errors.Join(stdin.Close(), b.cmd.Wait()) }
-	return b, nil
+	stop := func() error { return errors.Join(stdin.Close(), cmd.Wait()) }
+	return &Broker{Name: name, URI: strings.TrimSpace(line), stop: stop}, nil
 }
 
 // Embedded is the name of the embedded broker.
@@ -54,7 +53,7 @@ const Embedded = "embedded"
 
 // Available returns the names of the brokers that clients can be measured with here.
 func Available() []string {
-	if officialProgram() == "" {
+	if officialbroker.Missing() != "" {
 		return []string{Embedded}
 	}
 	return []string{Official, Embedded}

@@ -1,4 +1,4 @@
-package enginetest
+package officialbroker
 
 import (
 	"fmt"
@@ -24,8 +24,8 @@ func own(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// stopped tells whether all threads of a process are frozen.
-func stopped(pid int) bool {
+// frozen tells whether all threads of a process are frozen.
+func frozen(pid int) bool {
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
 	if err != nil || len(files) == 0 {
 		return false

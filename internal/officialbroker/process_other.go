@@ -1,6 +1,6 @@
 //go:build !linux
 
-package enginetest
+package officialbroker
 
 import "os/exec"
 
@@ -15,6 +15,6 @@ const (
 
 func own(*exec.Cmd) {}
 
-func stopped(int) bool { return false }
+func frozen(int) bool { return false }
 
 func signalGroup(*exec.Cmd, int) {}
