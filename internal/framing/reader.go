@@ -74,7 +74,7 @@ func (r *Reader) Keep() []byte {
 		r.frame, r.buf, r.start, r.end = nil, nil, 0, 0 // an idle stream holds on to none of it
 		return frame
 	case n > keepBlock/4:
-		return append([]byte(nil), r.frame...)[:n:n] // other than make, this does not write twice
+		return copyOf(r.frame)
 	}
 	if cap(r.block)-len(r.block) < n {
 		r.block = make([]byte, 0, keepBlock)
