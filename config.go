@@ -96,27 +96,29 @@ func printable(s string) bool {
 func (c *config) brokerURI(log *slog.Logger) (string, error) {
 	override := os.Getenv(brokerURIVariable)
 	if override == "" {
-		return c.broker, checkBrokerURI(c.broker, "")
+		return checkBrokerURI(c.broker, "")
 	}
 	if c.broker != DefaultBroker && c.broker != override {
 		log.Warn("the broker URI of the program is overridden by the environment",
 			"variable", brokerURIVariable, "uri", override, "overridden", c.broker)
 	}
-	return override, checkBrokerURI(override, " (from the environment variable "+brokerURIVariable+")")
+	return checkBrokerURI(override, " (from the environment variable "+brokerURIVariable+")")
 }
 
-// checkBrokerURI refuses anything but tcp://host:port.
-func checkBrokerURI(uri, origin string) error {
-	rest, ok := strings.CutPrefix(uri, brokerURIScheme)
+// checkBrokerURI refuses anything but tcp://host:port, which it returns without the slash
+// that may follow.
+func checkBrokerURI(uri, origin string) (string, error) {
+	plain := strings.TrimSuffix(uri, "/")
+	rest, ok := strings.CutPrefix(plain, brokerURIScheme)
 	host, port, err := net.SplitHostPort(rest)
 	n, portErr := strconv.ParseUint(port, 10, 16)
 	if !ok || err != nil || host == "" || portErr != nil || n == 0 {
-		return statusError(opStart, "", engine.Status{
+		return "", statusError(opStart, "", engine.Status{
 			Code: engine.InvalidArgument,
 			Text: fmt.Sprintf("broker URI %q%s is not of the form tcp://host:port", uri, origin),
 		})
 	}
-	return nil
+	return plain, nil
 }
 
 // engineConfig is what the engine needs to know.

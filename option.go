@@ -73,8 +73,8 @@ func WithTimeouts(t Timeouts) Option { return sessionOption(func(c *config) { c.
 // for reading.
 func WithOnMessage(fn OnMessage) Option { return sessionOption(func(c *config) { c.onMessage = fn }) }
 
-// WithBroker sets where the broker is: tcp://host:port. The environment variable
-// BMQ_BROKER_URI, where it is set, wins. Default DefaultBroker.
+// WithBroker sets where the broker is: tcp://host:port, maybe with a slash at the end. The
+// environment variable BMQ_BROKER_URI, where it is set, wins. Default DefaultBroker.
 func WithBroker(uri string) Option { return sessionOption(func(c *config) { c.broker = uri }) }
 
 // WithMessageCompressionAlgorithm sets how posts are compressed. Default

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bmq-go/bmq"
+	"github.com/bmq-go/bmq/bmqtest"
 	"github.com/bmq-go/bmq/sessionevents"
 	"github.com/stretchr/testify/require"
 )
@@ -77,6 +78,15 @@ func TestBadBrokerURIsAreInvalidArgument(t *testing.T) {
 		require.ErrorContains(t, err, "Failed to start session: INVALID_ARGUMENT")
 		require.ErrorContains(t, err, "tcp://host:port")
 	}
+}
+
+func TestABrokerURIMayEndWithASlash(t *testing.T) {
+	b := bmqtest.Start(t)
+	s, err := bmq.NewSession(t.Context(), ignore, bmq.WithBroker(b.URI()+"/"))
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	_, err = bmq.NewSession(t.Context(), ignore, bmq.WithBroker(b.URI()+"/x"))
+	require.ErrorIs(t, err, bmq.ErrInvalidArgument)
 }
 
 func TestBrokerURIOfTheEnvironmentWins(t *testing.T) {
