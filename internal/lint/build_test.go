@@ -15,7 +15,7 @@ import (
 
 // buildTimeout is how long one build may take; the first one compiles the standard
 // library.
-const buildTimeout = 5 * time.Minute
+const buildTimeout = 15 * time.Minute
 
 // command runs a program at the module's root and returns what it printed.
 func command(t *testing.T, env []string, name string, args ...string) string {

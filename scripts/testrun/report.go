@@ -101,13 +101,27 @@ func (r *report) packageResult(key id, e *event) {
 	case "pass":
 		fmt.Fprintf(r.out, "ok    %-32s %6.1fs  %d tests\n", name, e.Elapsed, r.perPkg[key.pkg])
 	case "fail":
-		fmt.Fprint(r.out, strings.Join(r.builds[e.FailedBuild], ""), strings.Join(r.output[key], ""))
+		fmt.Fprint(r.out, strings.Join(r.builds[e.FailedBuild], ""), r.unfinished(key.pkg), strings.Join(r.output[key], ""))
 		fmt.Fprintf(r.out, "FAIL  %s\n", name)
 	}
 	r.packages[e.Action]++
 	if key.pkg == conformance {
 		r.matrix = newMatrix(r.output[key])
 	}
+}
+
+// unfinished returns what the tests of a package printed that have no result, for the
+// process ended before they did: by a panic, or by the timeout.
+func (r *report) unfinished(pkg string) string {
+	var text strings.Builder
+	byName := func(a, b id) int { return cmp.Compare(a.test, b.test) }
+	for _, key := range slices.SortedFunc(maps.Keys(r.output), byName) {
+		if key.pkg == pkg && key.test != "" {
+			text.WriteString(strings.Join(r.output[key], ""))
+			delete(r.output, key)
+		}
+	}
+	return text.String()
 }
 
 func (r *report) failed() int { return r.tests["fail"] + r.packages["fail"] }

@@ -20,6 +20,9 @@ const events = `
 {"Action":"output","Package":"github.com/bmq-go/bmq/internal/bad","Test":"TestBad","Output":"    bad_test.go:9: broken\n"}
 {"Action":"fail","Package":"github.com/bmq-go/bmq/internal/bad","Test":"TestBad","Elapsed":0.1}
 {"Action":"fail","Package":"github.com/bmq-go/bmq/internal/bad","Elapsed":0.2}
+{"Action":"output","Package":"github.com/bmq-go/bmq/internal/slow","Test":"TestSlow","Output":"panic: test timed out\n"}
+{"Action":"output","Package":"github.com/bmq-go/bmq/internal/slow","Output":"FAIL\tgithub.com/bmq-go/bmq/internal/slow\t600s\n"}
+{"Action":"fail","Package":"github.com/bmq-go/bmq/internal/slow","Elapsed":600}
 {"Action":"build-output","ImportPath":"x","Output":"syntax error\n"}
 {"Action":"fail","Package":"github.com/bmq-go/bmq/internal/worse","FailedBuild":"x"}
 {"Action":"skip","Package":"github.com/bmq-go/bmq/internal/empty"}
@@ -29,15 +32,16 @@ func TestTheReportCountsAndShowsWhatFailed(t *testing.T) {
 	var out bytes.Buffer
 	r := newReport(&out)
 	require.NoError(t, r.read(strings.NewReader(strings.TrimSpace(events))))
-	require.Equal(t, 3, r.failed())
+	require.Equal(t, 4, r.failed())
 	require.Contains(t, out.String(), "bad_test.go:9: broken")
+	require.Contains(t, out.String(), "panic: test timed out\nFAIL\t")
 	require.Contains(t, out.String(), "syntax error")
 	require.NotContains(t, out.String(), "quiet please")
 
 	out.Reset()
 	r.summary()
 	require.Equal(t, `
-packages      1 passed, 2 failed, 1 without tests
+packages      1 passed, 3 failed, 1 without tests
 tests         1 passed, 1 failed, 1 skipped
   skipped     bmq TestSkipped: no such machine
 `, out.String())
