@@ -111,27 +111,26 @@ func (f *Pending) later(run func() (Receipt, error)) {
 // conclude finishes, after the hooks if there are any. They have a goroutine that nobody
 // waits for, so that they may close the client.
 func (f *Pending) conclude(r Receipt, err error) {
-	end := func() {
-		f.finish(r, err)
-		f.p.end(true)
-	}
 	if f.hook == nil && (err == nil || f.p.cfg.OnReturn == nil) {
-		end()
+		f.finish(r, err)
 		return
 	}
-	go func() {
-		defer end() // also if a hook ends its goroutine
-		f.p.conclude(f.message, r, err, f.hook)
-	}()
+	go f.callHooks(r, err)
+}
+
+func (f *Pending) callHooks(r Receipt, err error) {
+	defer f.finish(r, err) // also if a hook ends its goroutine
+	f.p.conclude(f.message, r, err, f.hook)
 }
 
 func (f *Pending) finish(r Receipt, err error) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.receipt, f.err, f.finished = r, err, true
 	if f.done != nil {
 		close(f.done)
 	}
+	f.mu.Unlock()
+	f.p.end(true)
 }
 
 // Done returns a channel that is closed when there is an outcome.
