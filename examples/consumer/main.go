@@ -22,10 +22,14 @@ import (
 	"github.com/bmq-go/bmq/sessionevents"
 )
 
+// endTimeout is how long ending in good order may take. If there is no connection just then,
+// it can't be done; what was not confirmed is delivered again.
+const endTimeout = 5 * time.Second
+
 func main() {
 	uri := flag.String("broker", "", "`URI` of a broker, tcp://host:port; without it one runs inside this program")
 	queue := flag.String("queue", "bmq://bmq.test.mmap.priority/go-examples", "`URI` of the queue")
-	flag.Parse()
+	embedded.ParseFlags()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	if err := run(ctx, *uri, *queue); err != nil {
@@ -69,7 +73,8 @@ func run(ctx context.Context, uri, queue string) error {
 
 	<-ctx.Done()
 	fmt.Println("Waiting to process all outstanding messages")
-	closing := context.WithoutCancel(ctx) // ctx is over; what follows has the session's timeouts
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout) // ctx is over
+	defer cancel()
 	// When this returns no further message comes, and the handler is through with those
 	// that came.
 	if err := session.ConfigureQueue(closing, queue, bmq.Paused()); err != nil {
@@ -78,7 +83,7 @@ func run(ctx context.Context, uri, queue string) error {
 	if err := session.CloseQueue(closing, queue); err != nil {
 		return err
 	}
-	if err := session.Close(); err != nil {
+	if err := session.Stop(closing); err != nil {
 		return err
 	}
 	fmt.Println("Session stopped.")

@@ -57,3 +57,16 @@ func TestNoMessageIsLostOrRepeatedByStopping(t *testing.T) {
 	require.NoError(t, session.Post(t.Context(), queueURI, []byte("second")))
 	require.Equal(t, "second", string((<-again).Data), "the first message was confirmed for good")
 }
+
+func TestItEndsWithoutAConnectionToo(t *testing.T) {
+	b := bmqtest.Start(t)
+	p := proctest.Start(t, proctest.Program(t, "consumer", "-broker", b.URI()))
+	require.Eventually(t, func() bool {
+		q, _ := b.Queue("bmq://bmq.test.mmap.priority/go-examples")
+		return q.Consumers == 1
+	}, proctest.Timeout, proctest.Timeout/1000)
+	b.Kill()
+	p.Signal(syscall.SIGTERM)
+	require.Equal(t, 1, p.Exit())
+	require.Contains(t, p.Stderr(), "consumer: Failed to configure")
+}

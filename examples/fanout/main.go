@@ -36,7 +36,7 @@ func main() {
 	flag.StringVar(&s.queue, "queue", "bmq://bmq.test.mmap.fanout/go-events", "`URI` of the queue")
 	apps := flag.String("apps", "foo,bar,baz", "`names` of the applications")
 	flag.IntVar(&s.events, "n", 3, "`number` of events")
-	flag.Parse()
+	embedded.ParseFlags()
 	s.apps = strings.Split(*apps, ",")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, s)

@@ -27,7 +27,7 @@ const patience = 30 * time.Second
 func main() {
 	uri := flag.String("broker", "", "`URI` of a broker, tcp://host:port; without it one runs inside this program")
 	queue := flag.String("queue", fmt.Sprintf("bmq://bmq.test.mem.priority/health-%x", time.Now().UnixNano()), "`URI` of the queue")
-	flag.Parse()
+	embedded.ParseFlags()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, *uri, *queue)
 	stop()

@@ -27,7 +27,7 @@ const (
 func main() {
 	uri := flag.String("broker", "", "`URI` of a broker, tcp://host:port; without it one runs inside this program")
 	queue := flag.String("queue", "bmq://bmq.test.mmap.priority/go-examples", "`URI` of the queue")
-	flag.Parse()
+	embedded.ParseFlags()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, *uri, *queue)
 	stop()

@@ -36,7 +36,7 @@ func main() {
 	flag.BoolVar(&s.call, "call", false, "call, and don't serve")
 	flag.IntVar(&s.calls, "n", 5, "`number` of calls")
 	flag.DurationVar(&s.patience, "patience", 10*time.Second, "`time` to wait for a reply")
-	flag.Parse()
+	embedded.ParseFlags()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	if err := run(ctx, s); err != nil {

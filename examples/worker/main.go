@@ -34,7 +34,7 @@ func main() {
 	flag.StringVar(&s.dead, "dead", "bmq://bmq.test.mmap.priority/go-dead-jobs", "`URI` of the dead-letter queue")
 	flag.IntVar(&s.workers, "workers", 3, "`number` of workers")
 	flag.IntVar(&s.jobs, "n", 12, "`number` of jobs to publish; 0: work until told to end")
-	flag.Parse()
+	embedded.ParseFlags()
 	if err := run(context.Background(), s); err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		os.Exit(1)

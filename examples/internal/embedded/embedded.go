@@ -3,10 +3,23 @@ package embedded
 
 import (
 	"cmp"
+	"flag"
+	"fmt"
 	"os"
 
 	"github.com/bmq-go/bmq/bmqtest"
 )
+
+// ParseFlags is flag.Parse for programs without further arguments. One that is given all
+// the same is a mistake: the program would run, on another broker than was meant maybe.
+func ParseFlags() {
+	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(flag.CommandLine.Output(), "unexpected argument %q; a broker is given by -broker\n", flag.Arg(0))
+		flag.Usage()
+		os.Exit(2)
+	}
+}
 
 // Broker is a broker for an example to use.
 type Broker struct {
