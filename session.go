@@ -3,6 +3,7 @@ package bmq
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -165,7 +166,12 @@ func (c *core) start(ctx context.Context) error {
 	c.stopped.Store(true)
 	_ = c.dispatch.close(context.WithoutCancel(ctx)) // nothing was pushed: it ends at once
 	if err := ctx.Err(); err != nil {
-		return contextError(opStart, "", errors.Join(err, st.Err))
+		e := contextError(opStart, "", errors.Join(err, st.Err))
+		e.detail = fmt.Sprintf("Failed to start session: %v", err)
+		if st.Text != "" {
+			e.detail += ": " + st.Text
+		}
+		return e
 	}
 	return statusError(opStart, "", st)
 }

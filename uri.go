@@ -17,7 +17,9 @@ type URI struct {
 func ParseURI(uri string) (URI, error) {
 	u, err := wire.ParseURI(uri)
 	if err != nil {
-		return URI{}, &Error{Op: opOpen, QueueURI: uri, Code: -100, CodeName: "INVALID_URI", Desc: err.Error(), Err: ErrInvalidURI}
+		e := failure(opOpen, uri, ErrInvalidURI, "%v", err)
+		e.Code, e.CodeName = -100, "INVALID_URI"
+		return URI{}, e
 	}
 	return URI(u), nil
 }

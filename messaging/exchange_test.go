@@ -202,7 +202,7 @@ func TestTopologiesAreChecked(t *testing.T) {
 		`{"queues": {"q": {"uri": "x"}}}`: `queue "q"`,
 		`{"queues": {"q": {"uri": "bmq://d/q", "qos": {"messages": -1}}}}`:                                     "QoS",
 		`{"queues": {"q": {"uri": "bmq://d/q?id=a", "write": true}}}`:                                          "only reads",
-		`{"queues": {"q": {"uri": "bmq://d/q", "dead_letter": "?"}}}`:                                          "neither a URI nor a name",
+		`{"queues": {"q": {"uri": "bmq://d/q", "dead_letter": "?"}}}`:                                          `"?" is no queue of the topology`,
 		`{"queues": {"q": {"uri": "bmq://d/q", "subscriptions": [{"expression": "x >"}]}}}`:                    "expression",
 		`{"exchanges": {"e": {"kind": "magic"}}}`:                                                              "magic",
 		`{"exchanges": {"e": {"kind": "topic", "bindings": [{}]}}}`:                                            "binding 0",

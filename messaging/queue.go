@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/bmq-go/bmq"
 	"github.com/bmq-go/bmq/internal/expr"
@@ -147,8 +148,11 @@ func (t *Topology) resolve(q Queue) (Queue, error) {
 		q = q.merge(named)
 	}
 	uri, err := bmq.ParseURI(q.URI)
-	if err != nil {
-		return q, fmt.Errorf("messaging: queue %q is neither a URI nor a name in the topology: %w", q.URI, err)
+	switch {
+	case err != nil && t != nil && !strings.Contains(q.URI, "://"):
+		return q, fmt.Errorf("messaging: %q is no queue of the topology: %w", q.URI, err)
+	case err != nil:
+		return q, fmt.Errorf("messaging: %w", err)
 	}
 	q.URI = uri.String()
 	return q, q.check()
