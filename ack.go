@@ -10,8 +10,9 @@ import (
 // AckStatus is the broker's answer to a post, with upstream's numbers.
 type AckStatus int
 
-// The ack statuses. Brokers send AckSuccess, AckUnknown, AckNotReady,
-// AckLimitMessages, AckLimitBytes and AckStorageFailure; the session itself
+// The ack statuses. Brokers send AckSuccess, AckUnknown, AckLimitMessages,
+// AckLimitBytes and AckStorageFailure; the protocol has a number for AckNotReady
+// as well, which the official broker uses among brokers only. The session itself
 // answers AckUnknown to posts whose outcome it can't learn any more (their queue
 // was closed, the session stopped, or they waited longer for a connection than
 // the broker recognises repeats), and AckSuccess in the first two cases for

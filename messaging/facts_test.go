@@ -2,12 +2,15 @@ package messaging_test
 
 import (
 	"context"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/bmq-go/bmq"
+	"github.com/bmq-go/bmq/admin"
 )
 
 // What this package builds on, shown with plain sessions.
@@ -98,6 +101,65 @@ func TestFactAPostThatLosesItsSessionHasAnUnknownOutcome(t *testing.T) {
 		for range 100 {
 			require.Contains(t, []bmq.AckStatus{bmq.AckSuccess, bmq.AckUnknown}, <-acks)
 		}
+	})
+}
+
+func TestFactARefusedPostIsNotStored(t *testing.T) {
+	onMortalBrokers(t, func(t *testing.T, b *mortal) {
+		q, p := unique(few), newPeer(t, b.uri)
+		p.opens(q, bmq.WithWrite())
+		var mu sync.Mutex
+		acks := map[string]bmq.AckStatus{}
+		var answers sync.WaitGroup
+		post := func(n int) {
+			for range n {
+				answers.Add(1)
+				var body string
+				mu.Lock()
+				body = strconv.Itoa(len(acks))
+				acks[body] = bmq.AckUnrecognized
+				mu.Unlock()
+				require.NoError(t, p.Post(t.Context(), q, []byte(body), bmq.WithOnAck(func(a *bmq.Ack) {
+					mu.Lock()
+					defer mu.Unlock()
+					acks[body] = a.Status
+					answers.Done()
+				})))
+			}
+		}
+		post(20)
+		ended := make(chan error)
+		go func() { ended <- b.terminate() }()
+		post(20)
+		require.NoError(t, <-ended)
+		post(10)
+		require.NoError(t, b.restart())
+		post(20)
+		answers.Wait()
+
+		require.NoError(t, p.CloseQueue(t.Context(), q))
+		p.opens(q, bmq.WithRead())
+		stored := map[string]bool{}
+		b.awaitQueue(t, q, func(now admin.Queue) bool {
+			for len(p.messages) > 0 {
+				stored[string((<-p.messages).Data)] = true
+			}
+			return now.Messages == int64(len(stored))
+		})
+		refused := 0
+		for body, status := range acks {
+			switch status {
+			case bmq.AckSuccess:
+				require.True(t, stored[body], body)
+			case bmq.AckUnknown: // says nothing
+			case bmq.AckLimitMessages:
+				refused++
+				require.False(t, stored[body], body)
+			default:
+				require.Fail(t, "brokers have no such answer to a post of a client", "%v", status)
+			}
+		}
+		require.Positive(t, refused)
 	})
 }
 

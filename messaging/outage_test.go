@@ -16,20 +16,29 @@ import (
 
 // mortal is a broker that can die and come back, with the messages of persistent domains.
 type mortal struct {
-	uri     string
-	kill    func()
-	restart func() error
+	uri       string
+	kill      func()
+	terminate func() error // in good order
+	restart   func() error
 }
+
+// few is a persistent domain whose queues take fewMessages, and so one more.
+const (
+	few         = "bmq.test.mmap.few"
+	fewMessages = 50
+)
 
 // onMortalBrokers runs a test for each broker.
 func onMortalBrokers(t *testing.T, test func(t *testing.T, b *mortal)) {
+	domain := bmqtest.Domain{Name: few, Persistent: true, QueueMessages: fewMessages}
 	t.Run("embedded", func(t *testing.T) {
-		b := bmqtest.Start(t)
-		test(t, &mortal{b.URI(), b.Kill, func() error { return b.Restart(t.Context(), bmqtest.KeepPersistent) }})
+		b := bmqtest.Start(t, bmqtest.WithBuiltinDomains(), bmqtest.WithDomain(domain))
+		stop := func() error { return b.Stop(t.Context()) }
+		test(t, &mortal{b.URI(), b.Kill, stop, func() error { return b.Restart(t.Context(), bmqtest.KeepPersistent) }})
 	})
 	t.Run("official", func(t *testing.T) {
-		b := officialbroker.ForTest(t, officialbroker.Config{})
-		test(t, &mortal{b.URI(), b.Kill, b.Restart})
+		b := officialbroker.ForTest(t, officialbroker.Config{Domains: []bmqtest.Domain{domain}})
+		test(t, &mortal{b.URI(), b.Kill, b.Terminate, b.Restart})
 	})
 }
 
