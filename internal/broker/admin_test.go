@@ -58,30 +58,52 @@ func TestClientsMayNotSendCommands(t *testing.T) {
 func TestCommandsThatCanNotBeDecoded(t *testing.T) {
 	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
 		for command, reason := range map[string]string{
-			"":                                   "Empty input",
-			"no such command":                    `Invalid command. Send "HELP" for list of commands. Invalid command word: no`,
-			"HELP me":                            "Invalid HELP subcommand: me",
-			"DOMAINS x":                          "The DOMAINS command must be followed by one of the [DOMAIN, RESOLVER, RECONFIGURE] subcommands, but the following was given: x",
-			"DOMAINS":                            "The DOMAINS command must be followed by one of the [DOMAIN, RESOLVER, RECONFIGURE] subcommands, but no subcommand was specified.",
-			"DOMAINS RECONFIGURE":                "DOMAINS RECONFIGURE command must be followed by a domain name.",
-			"DOMAINS RESOLVER CLEAR":             "Invalid DOMAINS RESOLVER subcommand: CLEAR",
-			"CONFIGPROVIDER CACHE_CLEAR":         `CONFIGPROVIDER CACHE_CLEAR command must be followed by a domain name or "ALL".`,
-			"DOMAINS DOMAIN d":                   "The DOMAINS DOMAIN <name> command must be followed by a subcommand.",
-			"DOMAINS DOMAIN d QUEUE q":           "DOMAINS DOMAIN <name> QUEUE <queue_name> command must have a subcommand, such as PURGE, INTERNALS, or LIST.",
-			"DOMAINS DOMAIN d QUEUE q PURGE":     `DOMAINS DOMAIN <name> QUEUE <queue_name> PURGE command must be followed by an appId or "*".`,
-			"ENCODING":                           "The ENCODING option must be followed by one of the [TEXT, JSON_COMPACT, JSON_PRETTY] settings (default: TEXT), but no setting was specified.",
-			"ENCODING XML HELP":                  "The ENCODING option must be followed by one of the [TEXT, JSON_COMPACT, JSON_PRETTY] settings (default: TEXT), but the following was given: XML",
-			"ENCODING JSON_PRETTY":               "Command must contain at least one word.",
-			"DOMAINS DOMAIN d x":                 "Invalid DOMAIN subcommand: x",
-			"DOMAINS DOMAIN d QUEUE q x":         "Invalid DOMAINS DOMAIN <name> QUEUE <queue_name> subcommand: x",
-			"DOMAINS DOMAIN d QUEUE q LIST a 10": "Invalid <offset> for DOMAINS DOMAIN <name> QUEUE <queue_name> LIST [<appId>] <offset> <count>: a",
-			"DOMAINS DOMAIN d QUEUE q LIST 0 b":  "Invalid <count> for DOMAINS DOMAIN <name> QUEUE <queue_name> LIST [<appId>] <offset> <count>: b",
-			"DOMAINS DOMAIN d PURGE now":         "Unexpected trailing words in an otherwise well-formed command: The extra words are: now",
-			"STAT HIDE":                          "Unexpected STAT subcommand: HIDE",
-			"CLUSTERS CLUSTER x":                 "Invalid CLUSTERS subcommand: CLUSTER",
-			"BROKERCONFIG":                       "Unexpected BROKERCONFIG subcommand: ",
+			"":                                          "Empty input",
+			"no such command":                           `Invalid command. Send "HELP" for list of commands. Invalid command word: no`,
+			"HELP me":                                   "Invalid HELP subcommand: me",
+			"DOMAINS x":                                 "The DOMAINS command must be followed by one of the [DOMAIN, RESOLVER, RECONFIGURE] subcommands, but the following was given: x",
+			"DOMAINS":                                   "The DOMAINS command must be followed by one of the [DOMAIN, RESOLVER, RECONFIGURE] subcommands, but no subcommand was specified.",
+			"DOMAINS RECONFIGURE":                       "DOMAINS RECONFIGURE command must be followed by a domain name.",
+			"DOMAINS RESOLVER CLEAR":                    "Invalid DOMAINS RESOLVER subcommand: CLEAR",
+			"CONFIGPROVIDER CACHE_CLEAR":                `CONFIGPROVIDER CACHE_CLEAR command must be followed by a domain name or "ALL".`,
+			"DOMAINS DOMAIN d":                          "The DOMAINS DOMAIN <name> command must be followed by a subcommand.",
+			"DOMAINS DOMAIN d QUEUE q":                  "DOMAINS DOMAIN <name> QUEUE <queue_name> command must have a subcommand, such as PURGE, INTERNALS, or LIST.",
+			"DOMAINS DOMAIN d QUEUE q PURGE":            `DOMAINS DOMAIN <name> QUEUE <queue_name> PURGE command must be followed by an appId or "*".`,
+			"ENCODING":                                  "The ENCODING option must be followed by one of the [TEXT, JSON_COMPACT, JSON_PRETTY] settings (default: TEXT), but no setting was specified.",
+			"ENCODING XML HELP":                         "The ENCODING option must be followed by one of the [TEXT, JSON_COMPACT, JSON_PRETTY] settings (default: TEXT), but the following was given: XML",
+			"ENCODING JSON_PRETTY":                      "Command must contain at least one word.",
+			"DOMAINS DOMAIN d x":                        "Invalid DOMAIN subcommand: x",
+			"DOMAINS DOMAIN d QUEUE q x":                "Invalid DOMAINS DOMAIN <name> QUEUE <queue_name> subcommand: x",
+			"DOMAINS DOMAIN d QUEUE q LIST a 10":        "Invalid <offset> for DOMAINS DOMAIN <name> QUEUE <queue_name> LIST [<appId>] <offset> <count>: a",
+			"DOMAINS DOMAIN d QUEUE q LIST 0 b":         "Invalid <count> for DOMAINS DOMAIN <name> QUEUE <queue_name> LIST [<appId>] <offset> <count>: b",
+			"DOMAINS DOMAIN d PURGE now":                "Unexpected trailing words in an otherwise well-formed command: The extra words are: now",
+			"STAT HIDE":                                 "Unexpected STAT subcommand: HIDE",
+			"STAT":                                      "STAT command must be followed by a subcommand.",
+			"BROKERCONFIG":                              "BROKERCONFIG command must be followed by a subcommand.",
+			"BROKERCONFIG LOAD":                         "Unexpected BROKERCONFIG subcommand: LOAD",
+			"CONFIGPROVIDER":                            "CONFIGPROVIDER command must be followed by a subcommand.",
+			"DOMAINS RESOLVER":                          "DOMAINS RESOLVER command must be followed by a subcommand.",
+			"DOMAINS DOMAIN":                            "The DOMAINS DOMAIN command must be followed by a domain name.",
+			"DOMAINS DOMAIN d QUEUE":                    "DOMAINS DOMAIN <name> QUEUE command must specify a queue name.",
+			"DOMAINS REMOVE":                            "DOMAINS REMOVE command must be followed by a domain name.",
+			"DOMAINS REMOVE d now":                      "Invalid optional key word 'now' for DOMAINS REMOVE <domain> [FINALIZE]",
+			"DOMAINS REMOVE d FINALIZE now":             "Unexpected trailing words in an otherwise well-formed command: The extra words are: now",
+			"CLUSTERS":                                  "CLUSTERS command must be followed by a subcommand.",
+			"CLUSTERS x":                                "Invalid CLUSTERS subcommand: x",
+			"CLUSTERS CLUSTER":                          "CLUSTERS CLUSTER command must be followed by a cluster name.",
+			"CLUSTERS CLUSTER local":                    "CLUSTERS CLUSTER <name> must be followed by a subcommand.",
+			"CLUSTERS CLUSTER local x":                  "Invalid subcommand after CLUSTERS CLUSTER <name>: x",
+			"CLUSTERS CLUSTER local STATUS x":           "Unexpected trailing words in an otherwise well-formed command: The extra words are: x",
+			"CLUSTERS CLUSTER local STORAGE":            "The command CLUSTERS CLUSTER <name> STORAGE must be followed by a subcommand.",
+			"CLUSTERS CLUSTER local STORAGE x":          "Invalid subcommand after CLUSTERS CLUSTER <name> STORAGE: x",
+			"CLUSTERS CLUSTER local STORAGE DOMAIN":     "The command CLUSTERS CLUSTER <name> STORAGE DOMAIN must be followed by a domain name.",
+			"CLUSTERS CLUSTER local STORAGE DOMAIN d":   "The command CLUSTERS CLUSTER <name> STORAGE DOMAIN <domain_name> must be followed by a subcommand.",
+			"CLUSTERS CLUSTER local STORAGE DOMAIN d x": "Invalid subcommand after CLUSTERS CLUSTER <name> STORAGE DOMAIN <domain_name>: x",
 		} {
 			require.Equal(t, "Unable to decode command (rc: -1, error: '"+reason+"')", w.broker.Admin(command))
+		}
+		for _, command := range []string{`{`, `{}`, `{"stat":1}`, `{"help":{},"encoding":"XML"}`, `{"domains":{}}`, `{"domains":{"domain":{"name":"d"}}}`} {
+			require.Contains(t, w.broker.Admin(command), "Unable to decode command (rc: -1, error: '", command)
 		}
 	})
 }
@@ -169,5 +191,115 @@ func TestADomainCanBeReadAgain(t *testing.T) {
 		require.Contains(t, w.broker.Admin("DOMAINS RECONFIGURE d"), "it has to have exactly one member")
 		require.Contains(t, w.broker.Admin("DOMAINS RECONFIGURE r"), "is a redirection")
 		require.Contains(t, w.broker.Admin("DOMAINS RECONFIGURE nope"), "no such file")
+	})
+}
+
+// jsonCommands are commands in JSON, and what they are in words.
+var jsonCommands = map[string]string{
+	`{"help":{}}`: "HELP",
+	`{"help":{"plumbing":true},"encoding":"JSON_COMPACT"}`:                                                                    "ENCODING JSON_COMPACT HELP PLUMBING",
+	`{"encoding":"JSON_PRETTY","stat":{"show":{}}}`:                                                                           "ENCODING JSON_PRETTY STAT SHOW",
+	`{"stat":{"listTunables":{}}}`:                                                                                            "STAT LIST_TUNABLES",
+	`{"brokerConfig":{"dump":{}}}`:                                                                                            "BROKERCONFIG DUMP",
+	`{"clusters":{"list":{}}}`:                                                                                                "CLUSTERS LIST",
+	`{"clusters":{"cluster":{"name":"local","command":{"status":{}}}}}`:                                                       "CLUSTERS CLUSTER local STATUS",
+	`{"clusters":{"cluster":{"name":"local","command":{"queueHelper":{}}}}}`:                                                  "CLUSTERS CLUSTER local QUEUEHELPER",
+	`{"clusters":{"cluster":{"name":"local","command":{"forceGcQueues":{}}}}}`:                                                "CLUSTERS CLUSTER local FORCE_GC_QUEUES",
+	`{"clusters":{"cluster":{"name":"local","command":{"storage":{"summary":{}}}}}}`:                                          "CLUSTERS CLUSTER local STORAGE SUMMARY",
+	`{"clusters":{"cluster":{"name":"local","command":{"storage":{"partition":{"partitionId":0,"command":{"enable":{}}}}}}}}`: "CLUSTERS CLUSTER local STORAGE PARTITION 0 ENABLE",
+	`{"clusters":{"cluster":{"name":"local","command":{"storage":{"domain":{"name":"bmq.test.mem.fanout","command":{"queueStatus":{}}}}}}}}`:             "CLUSTERS CLUSTER local STORAGE DOMAIN bmq.test.mem.fanout QUEUE_STATUS",
+	`{"clusters":{"cluster":{"name":"local","command":{"state":{"elector":{"listTunables":{}}}}}}}`:                                                      "CLUSTERS CLUSTER local STATE ELECTOR LIST_TUNABLES",
+	`{"configProvider":{"clearCache":{"all":{}}}}`:                                                                                                       "CONFIGPROVIDER CACHE_CLEAR ALL",
+	`{"domains":{"resolver":{"clearCache":{"domain":"nope"}}}}`:                                                                                          "DOMAINS RESOLVER CACHE_CLEAR nope",
+	`{"domains":{"reconfigure":{"domain":"bmq.test.mem.fanout"}}}`:                                                                                       "DOMAINS RECONFIGURE bmq.test.mem.fanout",
+	`{"domains":{"remove":{"domain":"bmq.test.mem.fanout"}}}`:                                                                                            "DOMAINS REMOVE bmq.test.mem.fanout",
+	`{"domains":{"remove":{"domain":"nope","finalize":true}}}`:                                                                                           "DOMAINS REMOVE nope FINALIZE",
+	`{"domains":{"domain":{"name":"bmq.test.mem.fanout","command":{"info":{}}}}}`:                                                                        "DOMAINS DOMAIN bmq.test.mem.fanout INFOS",
+	`{"domains":{"domain":{"name":"bmq.test.mem.fanout","command":{"purge":{}}}}}`:                                                                       "DOMAINS DOMAIN bmq.test.mem.fanout PURGE",
+	`{"domains":{"domain":{"name":"bmq.test.mem.fanout","command":{"queue":{"name":"q","command":{"internals":{}}}}}}}`:                                  "DOMAINS DOMAIN bmq.test.mem.fanout QUEUE q INTERNALS",
+	`{"domains":{"domain":{"name":"bmq.test.mem.fanout","command":{"queue":{"name":"q","command":{"purgeAppId":"x"}}}}}}`:                                "DOMAINS DOMAIN bmq.test.mem.fanout QUEUE q PURGE x",
+	`{"domains":{"domain":{"name":"bmq.test.mem.fanout","command":{"queue":{"name":"q","command":{"messages":{"offset":1,"count":0}}}}}}}`:               "DOMAINS DOMAIN bmq.test.mem.fanout QUEUE q LIST 1 UNLIMITED",
+	`{"domains":{"domain":{"name":"bmq.test.mem.fanout","command":{"queue":{"name":"q","command":{"messages":{"appId":"foo","offset":1,"count":2}}}}}}}`: "DOMAINS DOMAIN bmq.test.mem.fanout QUEUE q LIST foo 1 2",
+}
+
+func TestCommandsMayBeJSON(t *testing.T) {
+	guid := regexp.MustCompile(`[0-9A-F]{32}`)
+	answer := func(command string) (text string) {
+		inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
+			c := w.client()
+			c.open(fanoutQueue, 1, write)
+			c.produce(1, "abc", "def")
+			text = guid.ReplaceAllString(w.broker.Admin(command), "GUID")
+		})
+		return text
+	}
+	for command, inWords := range jsonCommands {
+		want := answer(inWords)
+		require.NotContains(t, want, "Unable to decode", inWords)
+		require.Equal(t, want, answer(command), command)
+	}
+}
+
+func TestACommandForTheOnlyCluster(t *testing.T) {
+	inWorld(t, broker.Config{Cluster: "mine"}, func(t *testing.T, w *world) {
+		c := w.client()
+		c.open(priorityQueue, 0, read|write)
+		c.produce(0, "12345")
+		require.Contains(t, w.broker.Admin("CLUSTERS LIST"), "    [LOCAL ] mine:\n")
+		status := w.broker.Admin("CLUSTERS CLUSTER mine STATUS")
+		require.Regexp(t, `Is Healthy\s*:\s*Yes\n`, status)
+		require.Contains(t, status, "Cluster ('mine') :\n------------------\n")
+		require.Contains(t, status, "Num Queues    : mapped (1), active (1)\n")
+		require.Equal(t, "cluster 'local' not found !", w.broker.Admin("CLUSTERS CLUSTER local STATUS"))
+		require.Regexp(t, `[0-9A-F]{10}\s+0\s+1\s+5  B\s+`+priorityQueue, w.broker.Admin("CLUSTERS CLUSTER mine STORAGE SUMMARY"))
+		require.Regexp(t, `[0-9A-F]{10}\s+0\s+1\s+5  B\s+`+priorityQueue+`  \(non-persistent\)$`,
+			w.broker.Admin("CLUSTERS CLUSTER mine STORAGE DOMAIN bmq.test.mem.priority QUEUE_STATUS"))
+		require.Empty(t, w.broker.Admin("CLUSTERS CLUSTER mine STORAGE DOMAIN bmq.test.mem.fanout QUEUE_STATUS"))
+		require.Equal(t, "Unknown domain 'nosuch'", w.broker.Admin("CLUSTERS CLUSTER mine STORAGE DOMAIN nosuch QUEUE_STATUS"))
+		require.Contains(t, status, "       0              PRIMARY       "+priorityQueue+"\n")
+		for _, command := range []string{
+			"QUEUEHELPER", "STATE ELECTOR SET quorum 3", "STORAGE REPLICATION GET_ALL quorum", "STORAGE PARTITION 0 DISABLE",
+		} {
+			require.Contains(t, w.broker.Admin("CLUSTERS CLUSTER mine "+command), "This broker is the only node of its cluster: ", command)
+			require.Contains(t, w.broker.Admin("ENCODING JSON_COMPACT CLUSTERS CLUSTER mine "+command), `{"error":{"message":"This`)
+		}
+		require.Contains(t, w.broker.Admin("STAT SET PRINT 1"), "no parameters")
+	})
+}
+
+func TestADomainIsRemovedInTwoRounds(t *testing.T) {
+	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
+		const name, remove = "bmq.test.mem.priority", "DOMAINS REMOVE bmq.test.mem.priority"
+		c := w.client()
+		c.open(priorityQueue, 0, write)
+		c.produce(0, "12345")
+		refused := func() {
+			t.Helper()
+			_, failed := c.tryOpen(params(priorityQueue+"2", 1, write))
+			require.Equal(t, &ctrl.Status{Category: ctrl.StatusRefused, Code: -10, Message: "Domain is removing or removed"}, failed)
+		}
+		require.Equal(t, "First round of "+remove[:15]+"'"+name+"' is not completed.", w.broker.Admin(remove+" FINALIZE"))
+		require.Equal(t, "Trying to remove the domain '"+name+"' while there are queues opened or opening", w.broker.Admin(remove))
+		refused()
+		require.Equal(t, "First round of "+remove[:15]+"'"+name+"' is not completed.", w.broker.Admin(remove+" FINALIZE"))
+		c.produce(0, "12345")
+
+		c.close(params(priorityQueue, 0, write), true)
+		require.Contains(t, w.broker.Admin(remove), "Purged 2 message(s) for a total of 10  B from 1 queue(s):\n")
+		refused()
+		require.Empty(t, w.broker.Queues())
+		require.Zero(t, w.broker.Domains()[3].Messages)
+		require.Equal(t, "No queue purged.", w.broker.Admin(remove), "as often as one likes")
+		require.Equal(t, "SUCCESS", w.broker.Admin(remove+" FINALIZE"))
+		require.Equal(t, "Domain '"+name+"' doesn't exist", w.broker.Admin(remove+" FINALIZE"))
+		_, failed := c.tryOpen(params(priorityQueue, 0, write))
+		require.Equal(t, ctrl.StatusUnknown, failed.Category)
+
+		require.NoError(t, w.broker.Reconfigure(broker.Domain{Name: name}))
+		c.open(priorityQueue, 0, write)
+		c.close(params(priorityQueue, 0, write), true)
+		require.Contains(t, w.broker.Admin(remove), "Purged 0 message(s)")
+		require.NoError(t, w.broker.Reconfigure(broker.Domain{Name: name}))
+		c.open(priorityQueue, 0, write)
 	})
 }

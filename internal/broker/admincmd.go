@@ -2,7 +2,6 @@ package broker
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 )
@@ -35,25 +34,31 @@ func (w *words) end() error {
 	return bad("Unexpected trailing words in an otherwise well-formed command: The extra words are: %s", strings.Join(*w, " "))
 }
 
-// Admin runs a command and returns what it prints.
+// Admin runs a command and returns what it prints. It is a line of words, or JSON in the
+// official schema.
 func (b *Broker) Admin(command string) string {
-	w := words(strings.Fields(command))
-	if len(w) == 0 {
-		return undecodable("Empty input")
-	}
-	e, err := w.encodingOf()
+	r, e, err := b.command(command)
 	if err != nil {
-		return undecodable(err.Error())
-	}
-	r, err := b.run(w)
-	if err != nil {
-		return undecodable(err.Error())
+		return fmt.Sprintf("Unable to decode command (rc: -1, error: '%s')", err)
 	}
 	return r.print(e)
 }
 
-func undecodable(reason string) string {
-	return fmt.Sprintf("Unable to decode command (rc: -1, error: '%s')", reason)
+func (b *Broker) command(text string) (r *result, e encoding, err error) {
+	w := words(strings.Fields(text))
+	if len(w) == 0 {
+		return nil, e, bad("Empty input")
+	}
+	if isJSON(text) {
+		if w, err = wordsOf(text); err != nil {
+			return nil, e, err
+		}
+	}
+	if e, err = w.encodingOf(); err != nil {
+		return nil, e, err
+	}
+	r, err = b.run(w)
+	return r, e, err
 }
 
 var adminHelp = []helpLine{
@@ -69,14 +74,18 @@ var adminHelp = []helpLine{
 	},
 	{"DOMAINS RECONFIGURE <domain>", "Read the configuration of a domain again"},
 	{"DOMAINS RESOLVER CACHE_CLEAR (<domain>|ALL)", "Do nothing, successfully: this broker caches nothing"},
+	{
+		"DOMAINS REMOVE <domain> [FINALIZE]",
+		"Drop the queues of a domain that nobody has open, and refuse to open more; then, with FINALIZE, forget the domain",
+	},
 	{"CONFIGPROVIDER CACHE_CLEAR (<domain>|ALL)", "Do nothing, successfully: this broker caches nothing"},
 	{"STAT SHOW", "Print statistics"},
 	{"CLUSTERS LIST", "List the clusters"},
+	{"CLUSTERS CLUSTER <name> STATUS", "Print the state of a cluster"},
+	{"CLUSTERS CLUSTER <name> FORCE_GC_QUEUES", "Give up the queues that nobody has open and that are empty"},
+	{"CLUSTERS CLUSTER <name> STORAGE SUMMARY", "Print what a cluster stores"},
+	{"CLUSTERS CLUSTER <name> STORAGE DOMAIN <domain_name> QUEUE_STATUS", "Print what the queues of a domain store"},
 }
-
-// clusterName is the name of the only cluster, of which this broker is the only
-// node.
-const clusterName = "local"
 
 // run runs a command. An error says that it is none.
 func (b *Broker) run(w words) (*result, error) {
@@ -88,8 +97,8 @@ func (b *Broker) run(w words) (*result, error) {
 		}
 		return &result{Help: &helpResult{Commands: adminHelp, IsPlumbing: k != ""}}, w.end()
 	case "BROKERCONFIG":
-		if k := w.next(); !strings.EqualFold(k, "DUMP") {
-			return nil, bad("Unexpected BROKERCONFIG subcommand: %s", k)
+		if err := w.only("DUMP", "BROKERCONFIG command must be followed by a subcommand.", "Unexpected BROKERCONFIG subcommand: "); err != nil {
+			return nil, err
 		}
 		return &result{BrokerConfig: &configResult{b.configJSON()}}, w.end()
 	case "DOMAINS":
@@ -97,22 +106,39 @@ func (b *Broker) run(w words) (*result, error) {
 	case "CONFIGPROVIDER":
 		return b.clearCache(w, "CONFIGPROVIDER")
 	case "STAT":
-		if k := w.next(); !strings.EqualFold(k, "SHOW") {
-			return nil, bad("Unexpected STAT subcommand: %s", k)
-		}
+		return b.runStat(w)
+	case "CLUSTERS":
+		return b.runClusters(w)
+	default:
+		return nil, bad("Invalid command. Send \"HELP\" for list of commands. Invalid command word: %s", word)
+	}
+}
+
+// only takes a word that can be one thing only.
+func (w *words) only(word, missing, wrong string) error {
+	switch k := w.next(); {
+	case k == "":
+		return badCommand(missing)
+	case !strings.EqualFold(k, word):
+		return badCommand(wrong + k)
+	}
+	return nil
+}
+
+// runStat prints statistics. There is nothing about them that could be set.
+func (b *Broker) runStat(w words) (*result, error) {
+	switch k := w.next(); strings.ToUpper(k) {
+	case "SHOW":
 		if err := w.end(); err != nil {
 			return nil, err
 		}
 		return &result{Stats: b.stats()}, nil
-	case "CLUSTERS":
-		if k := w.next(); !strings.EqualFold(k, "LIST") {
-			return nil, bad("Invalid CLUSTERS subcommand: %s", k)
-		}
-		return &result{ClusterList: &clustersResult{[]clusterInfo{{
-			"local", clusterName, []nodeInfo{{"localhost", 0, "UNSPECIFIED"}},
-		}}}}, w.end()
+	case "SET", "GET", "LIST_TUNABLES":
+		return failed("The statistics of this broker have no parameters"), nil
+	case "":
+		return nil, bad("STAT command must be followed by a subcommand.")
 	default:
-		return nil, bad("Invalid command. Send \"HELP\" for list of commands. Invalid command word: %s", word)
+		return nil, bad("Unexpected STAT subcommand: %s", k)
 	}
 }
 
@@ -132,6 +158,8 @@ func (b *Broker) runDomains(w words) (*result, error) {
 		return b.reload(name), nil
 	case "RESOLVER":
 		return b.clearCache(w, "DOMAINS RESOLVER")
+	case "REMOVE":
+		return b.runRemove(w)
 	case "":
 		return nil, bad("%s, but no subcommand was specified.", must)
 	default:
@@ -141,8 +169,8 @@ func (b *Broker) runDomains(w words) (*result, error) {
 
 // clearCache has nothing to do: nothing is cached.
 func (b *Broker) clearCache(w words, of string) (*result, error) {
-	if k := w.next(); !strings.EqualFold(k, "CACHE_CLEAR") {
-		return nil, bad("Invalid %s subcommand: %s", of, k)
+	if err := w.only("CACHE_CLEAR", of+" command must be followed by a subcommand.", "Invalid "+of+" subcommand: "); err != nil {
+		return nil, err
 	}
 	name := w.next()
 	switch {
@@ -176,7 +204,11 @@ func (b *Broker) reload(name string) *result {
 }
 
 func (b *Broker) runDomain(w words) (*result, error) {
-	name, sub := w.next(), w.next()
+	name := w.next()
+	if name == "" {
+		return nil, bad("The DOMAINS DOMAIN command must be followed by a domain name.")
+	}
+	sub := w.next()
 	switch k := strings.ToUpper(sub); k {
 	case "PURGE", "INFOS":
 		if err := w.end(); err != nil {
@@ -212,7 +244,11 @@ func (b *Broker) existing(name string) *domain {
 }
 
 func (b *Broker) runQueue(domainName string, w words) (*result, error) {
-	name, sub := w.next(), w.next()
+	name := w.next()
+	if name == "" {
+		return nil, bad("DOMAINS DOMAIN <name> QUEUE command must specify a queue name.")
+	}
+	sub := w.next()
 	var action func(*queue) *result
 	k := strings.ToUpper(sub)
 	switch k {
@@ -269,33 +305,29 @@ func (q *queue) purgeCommand(app string) purged {
 	return purged{Queue: &purgedInfo{URI: q.uri, App: app, Key: key, Messages: m, Bytes: n}}
 }
 
-// listing is what the command LIST asks for.
+// listing is what the command LIST asks for. A count of 0 means all.
 type listing struct {
 	app           string
 	offset, count int
-	unlimited     bool
-}
-
-// decimal reads a number of 64 bits. One that is beyond an int is the closest int.
-func decimal(text string) (int, error) {
-	n, err := strconv.ParseInt(text, 10, 64)
-	return int(min(max(n, math.MinInt), math.MaxInt)), err
 }
 
 func parseList(w *words) (l listing, err error) {
+	const command = "DOMAINS DOMAIN <name> QUEUE <queue_name> LIST [<appId>] <offset> <count>"
 	if len(*w) > 2 {
 		l.app = w.next()
 	}
 	offset, count := w.next(), w.next()
-	if l.offset, err = decimal(offset); err != nil {
-		return l, bad("Invalid <offset> for DOMAINS DOMAIN <name> QUEUE <queue_name> LIST [<appId>] <offset> <count>: %s", offset)
+	number, err := strconv.ParseInt(offset, 10, 32)
+	if err != nil {
+		return l, bad("Invalid <offset> for %s: %s", command, offset)
 	}
-	if l.unlimited = strings.EqualFold(count, "UNLIMITED"); l.unlimited {
-		return l, nil
+	l.offset, number = int(number), 0
+	if !strings.EqualFold(count, "UNLIMITED") {
+		if number, err = strconv.ParseInt(count, 10, 32); err != nil {
+			return l, bad("Invalid <count> for %s: %s", command, count)
+		}
 	}
-	if l.count, err = decimal(count); err != nil {
-		return l, bad("Invalid <count> for DOMAINS DOMAIN <name> QUEUE <queue_name> LIST [<appId>] <offset> <count>: %s", count)
-	}
+	l.count = int(number)
 	return l, nil
 }
 
@@ -307,10 +339,10 @@ func (l *listing) pick(n int) (from, to int) {
 	}
 	from = min(max(0, from), n)
 	switch {
-	case l.unlimited:
+	case l.count == 0:
 		return from, n
 	case l.count < 0:
-		return from - min(from, -max(l.count, -n)), from
+		return from - min(from, -l.count), from
 	}
 	return from, from + min(n-from, l.count)
 }

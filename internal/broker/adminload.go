@@ -46,13 +46,10 @@ func (d *domain) meter() *meterInfo {
 // result describes a domain.
 func (d *domain) result() *domainResult {
 	c := d.config()
-	r := &domainResult{Name: d.name, Config: DomainJSON(c) + "\n", Cluster: clusterName, Meter: d.meter()}
-	for _, q := range d.list() {
-		info := q.info()
-		r.Queues = append(r.Queues, q.uri)
-		r.Contents.Storages = append(r.Contents.Storages, storageInfo{
-			URI: q.uri, Key: appKey(q.uri), Messages: info.Messages, Bytes: info.Bytes, IsPersistent: c.Persistent,
-		})
+	r := &domainResult{Name: d.name, Config: DomainJSON(c) + "\n", Cluster: d.broker.config.Cluster, Meter: d.meter()}
+	r.Contents.Storages = d.storages()
+	for _, q := range r.Contents.Storages {
+		r.Queues = append(r.Queues, q.URI)
 	}
 	slices.Sort(r.Queues)
 	return r

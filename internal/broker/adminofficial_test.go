@@ -222,14 +222,22 @@ func TestAnswersInJSONHaveTheOfficialSchema(t *testing.T) {
 		ask("STAT SHOW", &stats)
 		var values struct {
 			DomainQueues struct {
-				Domains map[string]map[string]struct{ Values map[string]int }
+				Domains map[string]map[string]struct {
+					AppIDs map[string]struct{ Values map[string]int }
+					Values map[string]int
+				}
 			}
 		}
 		require.NoError(t, json.Unmarshal([]byte(stats.Stats), &values))
-		v := values.DomainQueues.Domains["bmq.test.mem.fanout"][fanoutQueue].Values
+		row := values.DomainQueues.Domains["bmq.test.mem.fanout"][fanoutQueue]
+		v := row.Values
 		require.Equal(t, 3, v["queue_put_msgs_abs"])
 		require.Equal(t, 2, v["queue_push_msgs_abs"])
 		require.Equal(t, 1, v["queue_producers_count"])
+		require.Len(t, row.AppIDs, 3)
+		require.Len(t, row.AppIDs["foo"].Values, len(v), "each has all values")
+		require.Equal(t, 3, row.AppIDs["foo"].Values["queue_msgs_current"])
+		require.Equal(t, 15, row.AppIDs["foo"].Values["queue_content_bytes"])
 
 		var purged struct {
 			PurgedQueues struct {

@@ -52,6 +52,12 @@ func (r *result) text() string {
 		r.Stats.print(&s)
 	case r.ClusterList != nil:
 		r.ClusterList.print(&s)
+	case r.ClusterStatus != nil:
+		r.ClusterStatus.print(&s)
+	case r.StorageContent != nil:
+		r.StorageContent.print(&s, "\n")
+	case r.StorageSummary != nil:
+		r.StorageSummary.print(&s, "")
 	case r.BrokerConfig != nil:
 		return r.BrokerConfig.Text
 	}
@@ -86,18 +92,8 @@ func (r *domainResult) print(s *strings.Builder) {
 	for i, uri := range r.Queues {
 		fmt.Fprintf(s, "         %3d. %s\n", i, uri)
 	}
-	storages := r.Contents.Storages
-	fmt.Fprintf(s, "\nStorage .......\n    Number of assigned queue-storages: %d", len(storages))
-	if len(storages) > 0 {
-		s.WriteString("\n         QueueKey    Partition    NumMsgs    NumBytes                QueueUri")
-	}
-	for _, q := range storages {
-		volatile := "  (non-persistent)"
-		if q.IsPersistent {
-			volatile = ""
-		}
-		fmt.Fprintf(s, "\n        %s %7d      %8s  %10s    %s%s", q.Key, q.Partition, prettyNumber(q.Messages), prettyBytes(q.Bytes), q.URI, volatile)
-	}
+	fmt.Fprintf(s, "\nStorage .......\n    Number of assigned queue-storages: %d", len(r.Contents.Storages))
+	r.Contents.print(s, "\n        ")
 }
 
 func (r *purgeResult) print(s *strings.Builder) {

@@ -13,6 +13,9 @@ type result struct {
 	QueueContents  *contentsResult `json:"queueContents,omitempty"`
 	Stats          *statsResult    `json:"stats,omitempty"`
 	ClusterList    *clustersResult `json:"clusterList,omitempty"`
+	ClusterStatus  *statusResult   `json:"clusterStatus,omitempty"`
+	StorageContent *storageContent `json:"storageContent,omitempty"`
+	StorageSummary *storageResult  `json:"clusterStorageSummary,omitempty"`
 	BrokerConfig   *configResult   `json:"brokerConfig,omitempty"`
 }
 
@@ -35,14 +38,12 @@ type helpLine struct {
 }
 
 type domainResult struct {
-	Name     string     `json:"name"`
-	Config   string     `json:"configJson"`
-	Cluster  string     `json:"clusterName"`
-	Meter    *meterInfo `json:"capacityMeter"`
-	Queues   []string   `json:"queueUris,omitempty"`
-	Contents struct {
-		Storages []storageInfo `json:"storages,omitempty"`
-	} `json:"storageContent"`
+	Name     string         `json:"name"`
+	Config   string         `json:"configJson"`
+	Cluster  string         `json:"clusterName"`
+	Meter    *meterInfo     `json:"capacityMeter"`
+	Queues   []string       `json:"queueUris,omitempty"`
+	Contents storageContent `json:"storageContent"`
 }
 
 // meterInfo says how full a queue or a domain is.
@@ -56,16 +57,6 @@ type meterInfo struct {
 	MaxBytes         int64      `json:"byteCapacity"`
 	ReservedBytes    int64      `json:"numBytesReserved"`
 	Parent           *meterInfo `json:"parent,omitempty"`
-}
-
-type storageInfo struct {
-	URI          string `json:"queueUri"`
-	Key          string `json:"queueKey"`
-	Partition    int    `json:"partitionId"`
-	Messages     int64  `json:"numMessages"`
-	Bytes        int64  `json:"numBytes"`
-	IsPersistent bool   `json:"isPersistent"`
-	InternalID   uint32 `json:"internalQueueId"`
 }
 
 type purgeResult struct {

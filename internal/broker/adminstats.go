@@ -93,17 +93,42 @@ func utilization(used, limit int64) int64 {
 	return int64(float64(used) / float64(limit) * 100)
 }
 
+// appValues are the values of each application of a fanout queue: what it has yet to
+// confirm. The others are those of the whole queue only.
+func (s *queueStats) appValues() map[string]statsRow {
+	if s.config.Mode != Fanout {
+		return nil
+	}
+	apps := make(map[string]statsRow)
+	for _, a := range s.info.Apps {
+		if !a.Authorized {
+			continue
+		}
+		values := make(map[string]int64)
+		for name := range s.values() {
+			values[name] = 0
+		}
+		values["queue_msgs_current"], values["queue_content_msgs"] = a.Messages, a.Messages
+		values["queue_bytes_current"], values["queue_content_bytes"] = a.Bytes, a.Bytes
+		apps[a.ID] = statsRow{Values: values}
+	}
+	return apps
+}
+
+// statsRow is a row of the statistics in JSON.
+type statsRow struct {
+	Apps   map[string]statsRow `json:"appIds,omitempty"`
+	Values map[string]int64    `json:"values"`
+}
+
 // MarshalText returns the statistics in JSON: as those of the official broker, they
 // are a text inside the answer.
 func (r *statsResult) MarshalText() ([]byte, error) {
-	type queue struct {
-		Values map[string]int64 `json:"values"`
-	}
-	domains := make(map[string]map[string]queue)
+	domains := make(map[string]map[string]statsRow)
 	for _, d := range r.domains {
-		domains[d.name] = make(map[string]queue)
+		domains[d.name] = make(map[string]statsRow)
 		for _, q := range d.queues {
-			domains[d.name][q.uri] = queue{q.values()}
+			domains[d.name][q.uri] = statsRow{q.appValues(), q.values()}
 		}
 	}
 	all := struct {

@@ -23,6 +23,10 @@ type batch struct {
 	answers int64 // bytes that are not messages
 }
 
+func newBatch(memory *budget) batch {
+	return batch{acks: events{memory: memory}, events: events{memory: memory}}
+}
+
 func (b *batch) size() int { return b.acks.size + b.events.size }
 
 func (b *batch) end() {
@@ -50,6 +54,9 @@ type events struct {
 	open  bool     // there is one
 	kind  wire.EventType
 	size  int
+	// memory is what all connections use; taken is what the run's blocks are of it.
+	memory *budget
+	taken  int64
 }
 
 // begin makes room for a message of size bytes, in the event that grows or in a new
@@ -95,6 +102,8 @@ func (e *events) reserve(size int) {
 	} else {
 		e.buf = blocks.Get().(*[blockSize]byte)[:0]
 	}
+	e.taken += int64(cap(e.buf))
+	e.memory.used.Add(int64(cap(e.buf)))
 }
 
 // end finishes the event that grows.
@@ -130,7 +139,8 @@ func (e *events) reset() {
 		e.full[i] = nil
 	}
 	recycle(e.buf)
-	*e = events{full: e.full[:0]}
+	e.memory.used.Add(-e.taken)
+	*e = events{full: e.full[:0], memory: e.memory}
 }
 
 func recycle(b []byte) {

@@ -41,6 +41,8 @@ type Broker struct {
 	faults       faults
 	maxBroadcast int64
 	maxEvent     int
+	unsent       budget      // for what connections have yet to read
+	incoming     budget      // for large events that have come in part
 	down         atomic.Bool // stopping or stopped: no client is to blame for its end
 }
 
@@ -55,6 +57,7 @@ func New(config Config) (*Broker, error) {
 		maxBroadcast: maxBroadcast,
 		maxEvent:     maxEvent,
 	}
+	b.unsent.limit, b.incoming.limit = maxUnsent, maxIncoming
 	b.log = b.config.Logger
 	b.started = b.clock.Now()
 	b.hostName, _ = os.Hostname()

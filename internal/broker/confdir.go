@@ -170,7 +170,11 @@ func (d *Directory) clusters(n *confNode) {
 				HighInterval:  milliseconds(t.field("highInterval"), 3000),
 			}
 		}
-		c.ignore("name")
+		if name := c.field("name"); i == 0 && name.there() {
+			d.Config.Cluster = name.text()
+		} else {
+			c.ignore("name")
+		}
 		if nodes := c.field("nodes"); len(nodes.items()) > 1 {
 			n.file.unused = append(n.file.unused, fmt.Sprintf("%s (%d of them: this broker is one)", nodes.path, len(nodes.items())))
 		}

@@ -117,6 +117,9 @@ type Config struct {
 	// HidePropertiesEx and HideSubscriptions keep the broker from announcing the
 	// features MPS (and with it SUBSCRIPTIONS) and SUBSCRIPTIONS, as old brokers do.
 	HidePropertiesEx, HideSubscriptions bool
+	// Cluster is the name of the cluster that the broker says it is, alone: "local" if
+	// empty.
+	Cluster string
 	// DomainsDir is the directory that error texts name for domain files.
 	DomainsDir string
 	// Reload reads the configuration of a domain again; nil: it can't be.
@@ -134,6 +137,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Throttle.LowThreshold, 2)
 	setDefault(&c.Throttle.LowInterval, time.Second)
 	setDefault(&c.Throttle.HighInterval, 3*time.Second)
+	setDefault(&c.Cluster, "local")
 	setDefault(&c.DomainsDir, "etc/domains")
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -21,6 +21,9 @@ const (
 	// any SDK builds. Before negotiation, maxInitialEvent has to do.
 	maxEvent        = 128 << 20
 	maxInitialEvent = 1 << 20
+	// maxIncoming is the memory for events that have come in part, as far as they are
+	// larger than maxInitialEvent. Who wants more than is left has to go.
+	maxIncoming = 1 << 30
 	// initialTimeout is how long negotiation may take.
 	initialTimeout = 3 * time.Minute
 	// flushTimeout is how long a client that is done sending may take to read what
@@ -88,7 +91,8 @@ var (
 
 // read takes events from the connection until it ends.
 func (c *conn) read() error {
-	src := &meter{src: c.net, limit: maxInitialEvent, cut: c.partialFault}
+	src := &meter{src: c.net, limit: maxInitialEvent, memory: &c.broker.incoming, cut: c.partialFault}
+	defer src.reset()
 	r := framing.NewReader(src, math.MaxInt32)
 	for {
 		frame, err := r.Next()
@@ -110,7 +114,7 @@ func (c *conn) read() error {
 			}
 		}
 		c.out.waitForReader()
-		src.count = 0
+		src.reset()
 		if c.negotiated() {
 			src.limit = c.broker.maxEvent
 		}
@@ -122,6 +126,8 @@ func (c *conn) read() error {
 type meter struct {
 	src          io.Reader
 	count, limit int
+	memory       *budget                  // of all connections
+	taken        int64                    // of it
 	cut          func(wire.EventType) int // where to end an event early, 0: nowhere
 	frames       tracker
 	err          error
@@ -139,7 +145,19 @@ func (m *meter) Read(b []byte) (int, error) {
 		n, m.err = at, errFault
 	}
 	m.count += n
+	if more := int64(m.count-maxInitialEvent) - m.taken; more > 0 {
+		m.taken += more
+		if m.memory.used.Add(more); m.memory.spent() {
+			m.err = errors.New("all connections together have sent too much of events that are not complete")
+		}
+	}
 	return n, err
+}
+
+// reset begins to count for the next event.
+func (m *meter) reset() {
+	m.memory.used.Add(-m.taken)
+	m.count, m.taken = 0, 0
 }
 
 // event handles one event. An error ends the connection.

@@ -18,9 +18,12 @@ type domain struct {
 	conf   atomic.Pointer[Domain]
 	usage  usage
 
-	mu     sync.Mutex
-	queues map[string]*queue // by name
-	swept  time.Duration     // when unused ones were given up
+	mu       sync.Mutex
+	queues   map[string]*queue // by name
+	removing bool              // no queue may be opened
+	removed  bool              // and there is none
+	swept    time.Duration     // when unused ones were given up
+	left     int               // how many there were then
 }
 
 // usage counts what is stored. A limit is checked before a message is added, so
@@ -55,6 +58,9 @@ func (d *domain) config() *Domain { return d.conf.Load() }
 func (d *domain) open(uri wire.URI) (*queue, *ctrl.Status) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.removing {
+		return nil, status(ctrl.StatusRefused, codeRemoved, "Domain is removing or removed")
+	}
 	if q := d.queues[uri.Queue]; q != nil {
 		return q, nil
 	}
@@ -69,7 +75,7 @@ func (d *domain) open(uri wire.URI) (*queue, *ctrl.Status) {
 }
 
 // manyQueues is how many queues a domain has before it looks for those that are not
-// in use, sweepInterval how often it looks.
+// in use. It looks every sweepInterval, or when there are twice as many.
 const (
 	manyQueues    = 1000
 	sweepInterval = time.Minute
@@ -79,19 +85,36 @@ const (
 // GUIDs to be recognised.
 func (d *domain) sweep() {
 	now := d.broker.now()
-	if len(d.queues) < manyQueues || now-d.swept < sweepInterval {
+	if len(d.queues) < manyQueues || now-d.swept < sweepInterval && len(d.queues) < 2*d.left {
 		return
 	}
-	d.swept = now
+	d.collect(func(q *queue) bool {
+		past := &q.store.past
+		return past.head < len(past.entries) && now-q.idleSince <= past.window
+	})
+	d.swept, d.left = now, len(d.queues)
+}
+
+// collect gives up the queues that nobody has open, that are empty and that nothing
+// else keeps.
+func (d *domain) collect(keep func(*queue) bool) {
 	for name, q := range d.queues {
-		q.lock()
-		if len(q.handles) == 0 && q.store.count == 0 && now-q.idleSince > q.store.past.window {
-			q.closed = true
-			q.stopTimers()
+		if q.giveUp(func() bool { return q.store.count == 0 && !keep(q) }) {
 			delete(d.queues, name)
 		}
-		q.unlock()
 	}
+}
+
+// giveUp ends a queue that nobody has open, if cond holds, and tells whether it did.
+func (q *queue) giveUp(cond func() bool) bool {
+	q.lock()
+	defer q.unlock()
+	if len(q.handles) > 0 || !cond() {
+		return false
+	}
+	q.closed = true
+	q.stopTimers()
+	return true
 }
 
 // list returns the queues, sorted by name.

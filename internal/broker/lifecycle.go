@@ -119,7 +119,7 @@ func (b *Broker) start(nc net.Conn) {
 	}
 	b.lastConn++
 	c := &conn{
-		broker: b, id: b.lastConn, peer: nc.RemoteAddr().String(), net: nc, out: newOutput(),
+		broker: b, id: b.lastConn, peer: nc.RemoteAddr().String(), net: nc, out: newOutput(&b.unsent),
 		ended: make(chan struct{}), done: make(chan struct{}),
 	}
 	c.out.hold(b.holdAcks)
@@ -244,7 +244,15 @@ const (
 // Forget makes a broker that was stopped what it would be after a restart of its
 // process: consumers' attempts are forgotten, and messages unless they are kept.
 func (b *Broker) Forget(keep Keep) {
+	b.mu.Lock()
+	for _, config := range b.config.Domains {
+		if b.domains[config.Name] == nil { // it was removed
+			b.domains[config.Name] = newDomain(b, config)
+		}
+	}
+	b.mu.Unlock()
 	for _, d := range b.allDomains() {
+		d.revive()
 		kept := keep == KeepAll || keep == KeepPersistent && d.config().Persistent
 		for _, q := range d.list() {
 			q.restart(kept)

@@ -20,7 +20,19 @@ const (
 	// maxBroadcast is how many unsent bytes broadcasts may pile up: what comes
 	// then is lost for that consumer, who has no claim to it.
 	maxBroadcast = 256 << 20
+	// maxUnsent is the memory for what all connections have yet to read. When it is
+	// spent, each of the bounds above is scarceMark.
+	maxUnsent  = 1 << 30
+	scarceMark = blockSize
 )
+
+// budget is memory that all connections of a broker share, in bytes.
+type budget struct {
+	used  atomic.Int64
+	limit int64
+}
+
+func (b *budget) spent() bool { return b.used.Load() > b.limit }
 
 // output is what waits to be written to a connection. Anyone may append to it;
 // one goroutine, run, writes. ACK and PUSH messages aggregate until it comes round.
@@ -28,6 +40,7 @@ type output struct {
 	mu        sync.Mutex
 	wakeup    *sync.Cond // run waits here
 	roomy     *sync.Cond // the connection's reader waits here
+	memory    *budget
 	batch     batch
 	spare     batch
 	held      []wire.Ack   // ACKs that a test holds back
@@ -39,8 +52,8 @@ type output struct {
 	holdAcks  bool
 }
 
-func newOutput() *output {
-	o := &output{}
+func newOutput(memory *budget) *output {
+	o := &output{memory: memory, batch: newBatch(memory), spare: newBatch(memory)}
 	o.wakeup, o.roomy = sync.NewCond(&o.mu), sync.NewCond(&o.mu)
 	return o
 }
@@ -48,27 +61,33 @@ func newOutput() *output {
 // wake lets the writer look at what was appended. The caller holds no output.
 func (o *output) wake() { o.wakeup.Signal() }
 
+// exceeds tells whether n unsent bytes are more than there may be: limit, or less
+// where memory is scarce.
+func (o *output) exceeds(n, limit int64) bool {
+	return n >= limit || n >= scarceMark && o.memory.spent()
+}
+
 // hasRoom tells whether a message should be appended; if not, the connection
 // reports when it should.
 func (o *output) hasRoom() bool {
-	if o.queued.Load() < highMark {
+	if !o.exceeds(o.queued.Load(), highMark) {
 		return true
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.congested = o.queued.Load() >= highMark
+	o.congested = o.exceeds(o.queued.Load(), highMark)
 	return !o.congested
 }
 
 // waitForReader blocks until the peer has read enough of the answers it was sent,
 // or the connection ends.
 func (o *output) waitForReader() {
-	if o.answers.Load() < maxAnswers {
+	if !o.exceeds(o.answers.Load(), maxAnswers) {
 		return
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for o.answers.Load() >= maxAnswers && !o.closed {
+	for o.exceeds(o.answers.Load(), maxAnswers) && !o.closed {
 		o.roomy.Wait()
 	}
 }

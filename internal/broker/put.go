@@ -178,7 +178,7 @@ func (q *queue) broadcast(m *message) {
 	}
 	for _, st := range a.routing.consumers {
 		out := st.handle.session.out
-		if out.queued.Load() > q.domain.broker.maxBroadcast {
+		if out.exceeds(out.queued.Load(), q.domain.broker.maxBroadcast) {
 			q.log(slog.LevelWarn, "a consumer is too slow: it lost a broadcast message",
 				slog.String("client", st.handle.session.name))
 			q.counters.Lost++

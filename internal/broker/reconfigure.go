@@ -33,6 +33,7 @@ func (b *Broker) Reconfigure(config Domain) error {
 		return fmt.Errorf("broker: domain %q: %w", config.Name, errModeChanged)
 	}
 	d.conf.Store(&config)
+	d.revive()
 	for _, q := range d.list() {
 		q.reconfigure(&config)
 	}

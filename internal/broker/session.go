@@ -31,6 +31,7 @@ type session struct {
 // The codes of the official broker for refusals that concern a cluster.
 const (
 	codeUnknown int32 = -1
+	codeRemoved int32 = -10
 	codeLimit   int32 = -205
 )
 

@@ -89,6 +89,66 @@ func TestABroadcastIsLostForAConsumerThatDoesNotRead(t *testing.T) {
 	})
 }
 
+func TestClientsThatDoNotReadShareBoundedMemory(t *testing.T) {
+	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
+		const clients, limit = 20, 4 * mib
+		w.broker.LimitMemory(limit, limit)
+		producer := w.client()
+		var list []*peer
+		for i := range uint32(clients) {
+			c := w.client()
+			c.open(fmt.Sprint(priorityQueue, i), 0, read)
+			c.configure(0, withWindow(sub(1), 1000, 1000*mib))
+			c.consume(broadcastQueue, 1, 2)
+			producer.open(fmt.Sprint(priorityQueue, i), i, write)
+			list = append(list, c)
+		}
+		producer.open(broadcastQueue, clients, write)
+		stall := w.broker.Inject(broker.Fault{On: broker.Sending, Event: wire.EventPush, Do: broker.Stall})
+		for i := range uint32(clients + 1) {
+			for range 20 {
+				producer.post(producer.message(i, strings.Repeat("x", 100<<10)))
+			}
+		}
+		require.Len(t, producer.acks(), 20*(clients+1), "nobody else is held up")
+		unsent, _ := w.broker.UsedMemory()
+		// Once it is spent, each connection may have a block and what it is writing.
+		require.Less(t, unsent, int64(limit+clients*mib))
+		stall.Remove()
+		for _, c := range list {
+			sum := 0
+			for _, m := range c.pushes() {
+				if m.QueueID == 0 {
+					sum++
+				}
+			}
+			require.Equal(t, 20, sum, "it goes on when they read again")
+		}
+		unsent, _ = w.broker.UsedMemory()
+		require.Zero(t, unsent)
+	})
+}
+
+func TestEventsThatDoNotEndShareBoundedMemory(t *testing.T) {
+	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
+		w.broker.LimitMemory(mib, 5*mib)
+		begin := func() *peer {
+			c := w.client()
+			c.write([]byte{0x7f, 0xff, 0xff, 0xff, 0x42, 2, 0, 0})
+			_, _ = c.conn.Write(make([]byte, 4*mib))
+			return c
+		}
+		first, second := begin(), begin()
+		require.False(t, first.ended())
+		require.True(t, second.ended(), "there is no memory left")
+		w.client().open(priorityQueue, 0, write)
+		first.vanish()
+		_, incoming := w.broker.UsedMemory()
+		require.Zero(t, incoming)
+		require.False(t, begin().ended(), "there is again")
+	})
+}
+
 func TestAnEventThatIsTooLargeEndsTheConnection(t *testing.T) {
 	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
 		p := w.dial()
@@ -150,22 +210,37 @@ func TestStoppingWaitsForAClientThatDoesNotReadOnlySoLong(t *testing.T) {
 func TestQueuesThatNobodyUsesAreGivenUp(t *testing.T) {
 	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
 		c := w.client()
-		for i := range uint32(1001) {
+		names := func() (list []string) {
+			for _, q := range w.broker.Queues() {
+				list = append(list, strings.TrimPrefix(q.URI, priorityQueue))
+			}
+			return list
+		}
+		for i := range uint32(3000) {
 			uri := fmt.Sprintf("%s%d", priorityQueue, i)
-			c.open(uri, i, write)
-			if i == 5 {
+			c.open(uri, i, read|write)
+			switch i {
+			case 5:
 				c.produce(i, "kept")
+			case 6:
+				c.confirm(i, 0, c.produce(i, "confirmed")...)
 			}
 			if i != 7 {
-				c.close(params(uri, i, write), true)
+				c.close(params(uri, i, read|write), true)
+			}
+			if i%100 == 0 {
+				require.LessOrEqual(t, len(names()), 1000)
 			}
 		}
 		after(2 * time.Minute)
-		c.open(priorityQueue+"a", 2000, write)
-		require.Len(t, w.broker.Queues(), 1002, "their GUIDs are still remembered")
-		after(10 * time.Minute)
-		c.open(priorityQueue+"b", 2001, write)
-		require.Len(t, w.broker.Queues(), 4, "one with a message, three that are open")
+		w.broker.Admin("CLUSTERS CLUSTER other FORCE_GC_QUEUES")
+		for i := range uint32(1000) {
+			c.open(fmt.Sprintf("%s%d", priorityQueue, i), i, write)
+			c.close(params(fmt.Sprintf("%s%d", priorityQueue, i), i, write), i != 7)
+		}
+		require.Subset(t, names(), []string{"5", "6", "7"}, "one with a message, one whose GUID is remembered, one that is open")
+		require.Equal(t, "SUCCESS", w.broker.Admin("CLUSTERS CLUSTER local FORCE_GC_QUEUES"))
+		require.Equal(t, []string{"5", "7"}, names())
 	})
 }
 

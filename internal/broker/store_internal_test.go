@@ -154,7 +154,7 @@ func TestWindowArithmetic(t *testing.T) {
 }
 
 func TestOutputAggregatesUpToALimit(t *testing.T) {
-	o := newOutput()
+	o := newOutput(&budget{limit: maxUnsent})
 	data := make([]byte, 100<<10)
 	for range 25 {
 		o.push(&wire.PushHeader{}, []uint32{1}, data)
