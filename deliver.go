@@ -55,9 +55,7 @@ func (c *core) deliverMessages(messages []engine.Message) {
 		deliveries = *lent
 	}
 	deliveries = c.convert(deliveries, messages, c.deliverEvent)
-	for i := range deliveries {
-		c.deliverMessage(&deliveries[i])
-	}
+	c.handOut(deliveries)
 	if lent != nil && cap(deliveries) <= maxLentDeliveries {
 		clear(deliveries) // a handle that is used too late says so
 		*lent = deliveries[:0]
@@ -100,6 +98,21 @@ func (c *core) convert(deliveries []delivery, messages []engine.Message, report 
 	return deliveries
 }
 
+// handOut calls the handler for each message. If a call ends its goroutine, the rest is
+// handed out while that ends.
+func (c *core) handOut(deliveries []delivery) {
+	defer func() {
+		if len(deliveries) > 0 {
+			c.handOut(deliveries)
+		}
+	}()
+	for len(deliveries) > 0 {
+		d := &deliveries[0]
+		deliveries = deliveries[1:]
+		c.deliverMessage(d)
+	}
+}
+
 func (c *core) deliverMessage(d *delivery) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -109,12 +122,19 @@ func (c *core) deliverMessage(d *delivery) {
 	c.onMessage(&d.message, &d.handle)
 }
 
+// deliverAcks calls the handler of each ack, as handOut does for messages.
 func (c *core) deliverAcks(acks []engine.Ack) {
+	defer func() {
+		if len(acks) > 0 {
+			c.deliverAcks(acks)
+		}
+	}()
 	answers := make([]Ack, len(acks))
-	for i := range acks {
-		a := &answers[i]
-		a.set(acks[i].Owner.(*queue).uri, acks[i].Status, acks[i].GUID)
-		c.deliverAck(acks[i].Cookie.(OnAck), a)
+	for len(acks) > 0 {
+		from, a := &acks[0], &answers[0]
+		acks, answers = acks[1:], answers[1:]
+		a.set(from.Owner.(*queue).uri, from.Status, from.GUID)
+		c.deliverAck(from.Cookie.(OnAck), a)
 	}
 }
 

@@ -211,3 +211,33 @@ func TestStartThatNobodyAnswersSaysWhoWasAsked(t *testing.T) {
 	require.ErrorContains(t, err, "no answer from "+uri+" within 20ms")
 	require.NotErrorIs(t, err, context.DeadlineExceeded)
 }
+
+func TestAHandlerThatEndsItsGoroutineCostsItsOwnCallOnly(t *testing.T) {
+	const n = 10
+	b := bmqtest.Start(t)
+	acks, messages := make(chan *bmq.Ack, n), make(chan *bmq.Message, n)
+	s, err := bmq.NewSession(t.Context(), ignore, bmq.WithBroker(b.URI()), bmq.WithOnMessage(func(m *bmq.Message, _ *bmq.MessageHandle) {
+		messages <- m
+		runtime.Goexit()
+	}))
+	require.NoError(t, err)
+	defer s.Close()
+	require.NoError(t, s.OpenQueue(t.Context(), memory, bmq.WithWrite()))
+	b.HoldAcks(true)
+	for range n {
+		require.NoError(t, s.Post(t.Context(), memory, []byte("x"), bmq.WithOnAck(func(a *bmq.Ack) {
+			acks <- a
+			runtime.Goexit()
+		})))
+	}
+	require.Eventually(t, func() bool { q, _ := b.Queue(memory); return q.Messages == n }, patience, patience/1000)
+	b.HoldAcks(false) // they come together
+	for range n {
+		require.Equal(t, bmq.AckSuccess, (<-acks).Status)
+	}
+	require.NoError(t, s.CloseQueue(t.Context(), memory))
+	require.NoError(t, s.OpenQueue(t.Context(), memory, bmq.WithRead())) // so do the messages
+	for range n {
+		<-messages
+	}
+}
