@@ -21,8 +21,8 @@ type Batch struct {
 // NewBatch returns an empty batch.
 func (s *Session) NewBatch() *Batch { return &Batch{core: s.core} }
 
-// Add puts a message into the batch, checked as Post checks it. message must not be
-// changed before the batch was posted or reset.
+// Add puts a message into the batch, checked as Post checks it. message, and what bytes its
+// properties have, must not be changed before the batch was posted or reset.
 func (b *Batch) Add(queueURI string, message []byte, opts ...PostOption) error {
 	if b.core == nil {
 		return valueError("the batch belongs to no session; use Session.NewBatch")

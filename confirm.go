@@ -20,8 +20,8 @@ func (s *Session) Confirm(m *Message) error {
 }
 
 // ConfirmBatch confirms messages together. If one of them can't be confirmed, none
-// of the messages of its queue is, and the error is about the first such queue;
-// messages of other queues are confirmed all the same.
+// of the messages of its queue is; messages of other queues are confirmed all the same.
+// The error joins those of the queues.
 func (s *Session) ConfirmBatch(messages ...*Message) error {
 	c := s.core
 	if c.stopped.Load() {

@@ -80,6 +80,21 @@ func TestBadBrokerURIsAreInvalidArgument(t *testing.T) {
 	}
 }
 
+func TestAStartThatItsContextEndsSaysWhyInOneLine(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := bmq.NewSession(ctx, ignore, bmq.WithBroker("tcp://127.0.0.1:1"))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.Regexp(t, `^Failed to start session: context deadline exceeded: .*127\.0\.0\.1:1.*$`, err.Error())
+	require.NotContains(t, err.Error(), "\n")
+}
+
+func TestURIsThatCanNotBeReadAreToldOnce(t *testing.T) {
+	_, err := bmq.ParseURI("nonsense")
+	require.ErrorIs(t, err, bmq.ErrInvalidURI)
+	require.EqualError(t, err, `queue URI "nonsense": it does not start with bmq:// (the form is bmq://domain[.~tier]/queue[?id=appId])`)
+}
+
 func TestABrokerURIMayEndWithASlash(t *testing.T) {
 	b := bmqtest.Start(t)
 	s, err := bmq.NewSession(t.Context(), ignore, bmq.WithBroker(b.URI()+"/"))

@@ -1,6 +1,7 @@
 package bmq
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/bmq-go/bmq/internal/engine"
@@ -56,7 +57,7 @@ func checkSubscriptions(list []Subscription) error {
 			ConsumerPriority:       s.ConsumerPriority,
 		}
 		if err := o.checkRange(); err != nil {
-			return valueError("subscription %d: %v", i+1, err)
+			return fmt.Errorf("subscription %d: %w", i+1, err)
 		}
 		if text := o.checkReader(); text != "" {
 			return valueError("subscription %d: %s", i+1, text)
