@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"runtime/pprof"
 
+	"github.com/bmq-go/bmq"
 	"github.com/bmq-go/bmq/bench/internal/brokers"
 	"github.com/bmq-go/bmq/bench/internal/floor"
 	"github.com/bmq-go/bmq/bench/internal/gosdk"
@@ -31,6 +32,9 @@ func command(args []string) error {
 			return job.Serve(os.Stdin, os.Stdout, profiled(gosdk.Do))
 		case "client-floor":
 			return job.Serve(os.Stdin, os.Stdout, profiled(floor.Do))
+		case "native-version":
+			fmt.Println(bmq.Engines()[0].Version)
+			return nil
 		case "embedded-broker":
 			return brokers.ServeEmbedded(os.Stdin, os.Stdout)
 		case "null-broker":

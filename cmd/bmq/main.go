@@ -20,6 +20,7 @@ type command struct {
 
 var commands = []command{
 	{"broker", "run the embedded broker, for tests and development", runBroker},
+	{"engines", "list the engines that were compiled in", runEngines},
 }
 
 // errUsage says that the command line is wrong and that this was said already.

@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/bmq-go/bmq"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -33,6 +35,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"broker", "extra"}, 2, `unexpected argument "extra"`},
 		{[]string{"broker", "-listen", "here"}, 1, "missing port in address"},
 		{[]string{"broker", "-listen", "127.0.0.1:0", "-http", "0.0.0.0:8080"}, 1, `"0.0.0.0:8080" is not an address of loopback: whoever reaches this endpoint controls the broker`},
+		{[]string{"engines", "-h"}, 0, "usage: bmq engines"},
+		{[]string{"engines", "extra"}, 2, "usage: bmq engines"},
 		{[]string{"broker", "-config", "/does/not/exist"}, 1, "/does/not/exist/domains: the configuration has no domains"},
 	} {
 		var stdout, stderr bytes.Buffer
@@ -41,6 +45,13 @@ func TestUsage(t *testing.T) {
 		require.Contains(t, stderr.String(), c.want)
 		require.Empty(t, stdout.String())
 	}
+}
+
+func TestEngines(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	require.Zero(t, run(t.Context(), []string{"engines"}, &stdout, &stderr))
+	require.Contains(t, stdout.String(), "portable version "+bmq.Version+", linkage Go\n")
+	require.Empty(t, stderr.String())
 }
 
 // runBrokerUntil runs the command until its URI was printed and f returned.

@@ -57,10 +57,9 @@ func (f *Finder) Find(ctx context.Context) ([]*Client, error) {
 func (f *Finder) native(ctx context.Context) (*Client, error) {
 	env := append(os.Environ(), "CGO_ENABLED=1", "PKG_CONFIG_PATH="+
 		strings.TrimPrefix(os.Getenv("PKG_CONFIG_PATH")+":/opt/bb/lib64/pkgconfig:/opt/bb/lib/pkgconfig", ":"))
-	pkg := exec.CommandContext(ctx, "pkg-config", "--modversion", "bmq")
+	pkg := exec.CommandContext(ctx, "pkg-config", "--exists", "bmq")
 	pkg.Env = env
-	version, err := pkg.Output()
-	if err != nil {
+	if pkg.Run() != nil {
 		return nil, fmt.Errorf("%s: pkg-config finds no bmq, the official C++ SDK", plan.Native)
 	}
 	program := filepath.Join(f.Temp, "native")
@@ -68,6 +67,11 @@ func (f *Finder) native(ctx context.Context) (*Client, error) {
 	build.Dir, build.Env = f.Dir, env
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%s: it can't be built: %s", plan.Native, strings.ReplaceAll(tail(string(out)), "\n", " "))
+	}
+	// What bmq.pc says of the version is not what libbmq says.
+	version, err := exec.CommandContext(ctx, program, "native-version").Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s: it does not start: %w", plan.Native, err)
 	}
 	c := goClient(plan.Native, program, "client-go", func(j *job.Job) { j.Engine = "native" })
 	c.Version = fmt.Sprintf("bmq %s over libbmq %s", bmq.Version, strings.TrimSpace(string(version)))
