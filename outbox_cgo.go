@@ -7,6 +7,7 @@ import (
 
 	"github.com/bmq-go/bmq/cbridge"
 	"github.com/bmq-go/bmq/internal/engine"
+	"github.com/bmq-go/bmq/internal/pace"
 	"github.com/bmq-go/bmq/internal/slab"
 )
 
@@ -17,6 +18,10 @@ const (
 	gatherPosts = 4096
 	// keptBytes is how large gathering memory may have grown and still be kept.
 	keptBytes = 8 << 20
+	// Posts fall in step with the broker when paceFrom bytes have no answer, until there
+	// are paceUntil.
+	paceFrom  = 8 << 20
+	paceUntil = 6 << 20
 	// maxConfirms is how many confirmations may wait.
 	maxConfirms = 1 << 20
 	// eventPosts is how many posts go into an event while there is no connection.
@@ -43,6 +48,8 @@ type nativeOutbox struct {
 	lows      uint64 // how often it said that it does again
 	repacks   uint64 // how often an event that waits for that had to be made anew
 	reopening bool   // queues are being opened again
+
+	pace pace.Pace
 
 	posts        slab.Slab[nativePost] // that wait for their ack
 	epochs       []*postEpoch          // that posts without an answer belong to, and the present one
@@ -93,6 +100,7 @@ func (o *nativeOutbox) init(s *nativeSession) {
 	o.wake.L = &o.mu
 	o.done = make(chan struct{})
 	o.epochs = []*postEpoch{new(postEpoch)}
+	o.pace.From, o.pace.Until = paceFrom, paceUntil
 }
 
 func (o *nativeOutbox) signal() {
@@ -154,6 +162,7 @@ func (o *nativeOutbox) connectionLost() {
 	o.repack()
 	o.mu.Lock()
 	o.live, o.reopening = false, false
+	o.pace.Release()
 	o.mu.Unlock()
 	o.writable() // it takes messages while there is no connection
 }
@@ -198,6 +207,7 @@ func (o *nativeOutbox) close() {
 			close(o.done)
 		}
 	}
+	o.pace.Release()
 	o.wakeWaiters()
 	o.wake.Broadcast()
 	o.mu.Unlock()

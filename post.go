@@ -57,8 +57,8 @@ func (o *PostOption) merge(other *PostOption) {
 // are kept and sent after the reconnection.
 //
 // A loop that posts faster than the broker answers is slowed to the broker's pace, as
-// long as that answers: the portable engine lets posts wait a moment when 16 MiB are
-// without an answer.
+// long as that answers: posts wait a moment when 16 MiB are without an answer, 8 MiB with
+// the native engine.
 //
 // message has 1 byte to 64 MiB: ErrPayloadEmpty, ErrPayloadTooBig. Post waits for
 // room when too much is on its way already, see WithChannelHighWatermark and

@@ -23,6 +23,9 @@ func (o *nativeOutbox) post(ctx context.Context, q *nativeQueue, put *engine.Put
 	p := nativePost{q: q, size: int64(wire.PutSize(area + len(put.Payload)))}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.live && o.s.cfg.ChannelWriteTimeout != 0 {
+		o.pace.Wait(ctx, &o.mu, o.pendingBytes)
+	}
 	if st := o.admit(ctx, q, p.size); !st.OK() {
 		return st
 	}
@@ -189,6 +192,7 @@ func (o *nativeOutbox) forget(p *nativePost) {
 	o.pending--
 	o.pendingBytes -= p.size
 	p.epoch.pending--
+	o.pace.Answered(o.pendingBytes)
 }
 
 // fail answers the posts of a queue that is gone.

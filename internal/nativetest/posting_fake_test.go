@@ -9,9 +9,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/bmq-go/bmq"
 	"github.com/bmq-go/bmq/cbridge"
+	"github.com/bmq-go/bmq/internal/pace"
 	"github.com/bmq-go/bmq/sessionevents"
 	"github.com/stretchr/testify/require"
 )
@@ -92,6 +94,17 @@ func TestWhatWaitsForTheChannelEndsWithTheSession(t *testing.T) {
 	require.NoError(t, c.Stop(t.Context()))
 	c.waitAcks(bmq.AckUnknown, bmq.AckUnknown)
 	require.ErrorIs(t, c.Post(t.Context(), queue, []byte("x")), bmq.ErrSessionStopped)
+}
+
+func TestPostsFallInStepWithTheBroker(t *testing.T) {
+	c := open(t)
+	cbridge.FakeAnswer(cbridge.FakePost, postBWLimit, always)
+	c.post(strings.Repeat("x", 16<<20)) // more than may be without an answer
+	start := time.Now()
+	c.post("waits a moment")
+	require.GreaterOrEqual(t, time.Since(start), pace.For)
+	require.NoError(t, c.Stop(t.Context()))
+	c.waitAcks(bmq.AckUnknown, bmq.AckUnknown)
 }
 
 func TestConfirmationsWaitForTheChannel(t *testing.T) {

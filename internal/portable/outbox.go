@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bmq-go/bmq/internal/engine"
+	"github.com/bmq-go/bmq/internal/pace"
 	"github.com/bmq-go/bmq/internal/wire"
 )
 
@@ -34,8 +35,7 @@ type outbox struct {
 	everWritten  uint64 // the same on any connection
 	compacted    int64  // bytes that chunks held after compact, or less if they came to less since
 
-	caughtUp chan struct{} // closed when the broker has caught up; made by posts that wait for that
-	stalled  bool          // they waited in vain, and no answer came since
+	pace pace.Pace
 
 	choked bool          // unsent reached the high watermark, not the low one again yet
 	room   chan struct{} // closed when posts were answered or written; made by those who wait
@@ -43,8 +43,16 @@ type outbox struct {
 	stats struct{ out, posted, confirms, retransmitted uint64 }
 }
 
+// Posts fall in step with the broker when paceFrom bytes have no answer, until there are
+// paceUntil.
+const (
+	paceFrom  = 16 << 20
+	paceUntil = 12 << 20
+)
+
 func (o *outbox) init(s *Session) {
 	o.s = s
+	o.pace.From, o.pace.Until = paceFrom, paceUntil
 	o.wake.L = &o.mu
 	host, _ := os.Hostname() // without a name the time and the process tell sessions apart
 	o.guids = wire.NewGUIDGenerator(host, time.Now(), os.Getpid(), int(s.id))
@@ -65,7 +73,7 @@ func (o *outbox) detach() {
 	o.conn, o.live = nil, false
 	o.stream.drop()
 	o.unchoke()
-	o.unpace()
+	o.pace.Release()
 }
 
 // resume puts all pending posts into the stream, with the GUIDs they have, and lets
@@ -137,7 +145,7 @@ func (o *outbox) forgot() {
 	o.pending.trim()
 	o.compact()
 	o.wakeWaiters()
-	o.paced()
+	o.pace.Answered(o.pendingBytes)
 }
 
 // compactFrom is the memory in bytes that may lie idle between pending posts.

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bmq-go/bmq/internal/engine"
+	"github.com/bmq-go/bmq/internal/pace"
 	"github.com/bmq-go/bmq/internal/wire"
 )
 
@@ -44,10 +45,10 @@ func TestPostsFallInStepWithTheBroker(t *testing.T) {
 			close(posted)
 		}()
 		synctest.Wait()
-		require.NotNil(t, r.s.out.caughtUp, "it waits")
+		require.True(t, r.s.out.pace.Waiting(), "it waits")
 		r.ack(0, 1)
 		synctest.Wait()
-		require.NotNil(t, r.s.out.caughtUp, "a little is not enough")
+		require.True(t, r.s.out.pace.Waiting(), "a little is not enough")
 		start := time.Now()
 		r.ack(1, 8)
 		<-posted
@@ -60,14 +61,14 @@ func TestBrokerThatAnswersNothingHoldsPostsUpOnce(t *testing.T) {
 		r := fullRig(t)
 		start := time.Now()
 		r.post()
-		require.Equal(t, paceFor, time.Since(start))
+		require.Equal(t, pace.For, time.Since(start))
 		for range 10 {
 			r.post()
 		}
-		require.Equal(t, paceFor, time.Since(start), "once")
+		require.Equal(t, pace.For, time.Since(start), "once")
 		r.ack(0, 1)
 		r.post()
-		require.Equal(t, 2*paceFor, time.Since(start), "it seemed to answer again")
+		require.Equal(t, 2*pace.For, time.Since(start), "it seemed to answer again")
 	})
 }
 

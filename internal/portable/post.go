@@ -119,7 +119,9 @@ func (o *outbox) admitAndQueue(ctx context.Context, q *queue, put *engine.Put, p
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.pace(ctx)
+	if o.live && o.s.cfg.ChannelWriteTimeout != 0 {
+		o.pace.Wait(ctx, &o.mu, o.pendingBytes)
+	}
 	if st := o.admit(ctx, q, int64(p.size())); !st.OK() {
 		return false, st
 	}
