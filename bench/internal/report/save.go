@@ -56,7 +56,7 @@ func section(s result.Set, file, prefix string, about []string, drawn []chart) [
 		fmt.Fprintf(&b, "- %s\n", line)
 	}
 	fmt.Fprintf(&b, "- raw data: [%s](benchmarks/%s)\n\n", file, file)
-	WriteMarks(&b, s, true)
+	WriteMarks(&b, s, prefix == "") // what needs no broker is measured with the embedded one only
 	for _, c := range drawn {
 		fmt.Fprintf(&b, "\n![%s](benchmarks/%s)\n", c.title, prefix+c.file)
 	}
