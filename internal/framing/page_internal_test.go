@@ -26,7 +26,7 @@ func TestKeptEventsAreNotWrittenToAgain(t *testing.T) {
 		event []byte
 		fill  byte
 	}
-	var all [held]kept
+	all := make([]kept, held)
 	for i := range rounds {
 		n := 1 + rnd.IntN(100<<10)
 		if i%100 == 0 {
@@ -73,6 +73,5 @@ func TestThereAreNoMorePagesThanTheirBound(t *testing.T) {
 		require.Greater(t, paged.Load(), int64(maxPages-2*maxBuffer))
 	}
 	runtime.KeepAlive(all)
-	all = nil
 	collect(t, func() bool { return paged.Load() == 0 })
 }
