@@ -38,7 +38,7 @@ var mayImport = map[string][]string{
 }
 
 // dependencies are what code other than tests may import from elsewhere.
-var dependencies = []string{"github.com/mattn/go-pointer", "golang.org/x/sys/"}
+var dependencies = []string{"github.com/klauspost/compress/", "github.com/mattn/go-pointer", "golang.org/x/sys/"}
 
 // testDependencies are what tests may import besides.
 var testDependencies = []string{
