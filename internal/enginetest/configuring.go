@@ -129,6 +129,7 @@ func (e *Env) pausedBarrier(goroutines int) {
 	configured := make(chan error, 1)
 	go func() { configured <- c.ConfigureQueue(e.soon(), uri, bmq.Paused()) }()
 	e.await(answered.hit, "the broker's answer")
+	e.NoError(c.Health(e.soon())) // what the broker answers behind that is here, so the answer is, too
 	e.Empty(configured, "the handler has not ended")
 	close(gate)
 	e.NoError(<-configured)
