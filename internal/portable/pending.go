@@ -27,11 +27,12 @@ func (p *post) bytes() []byte { return p.c.buf[p.from:p.to:p.to] }
 
 func (p *post) size() int64 { return int64(p.to - p.from) }
 
-// age is how long after the making of the session's GUIDs the message was posted,
-// which its GUID tells.
-func (p *post) age() time.Duration {
-	// The counter's last byte, then 56 bits of time.
-	return time.Duration(binary.BigEndian.Uint64(p.guid[2:]) & (1<<56 - 1))
+// age is how long ago the message was posted, which its GUID tells: now is the time since
+// the session's GUIDs have been made.
+func (p *post) age(now time.Duration) time.Duration {
+	// The counter's last byte, then 56 bits of time, which begins anew after 833 days. A post
+	// that was made after now was looked at has an age below 0.
+	return (now - time.Duration(binary.BigEndian.Uint64(p.guid[2:]))) << 8 >> 8
 }
 
 // pendingPosts are the posts of a session in their order, numbered from 0 on by the

@@ -192,3 +192,14 @@ func TestCountersThatTurnedAroundDoNotConfuse(t *testing.T) {
 		require.Equal(t, kept[i], p.find(&kept[i]).guid)
 	}
 }
+
+func TestTheAgeOfAPostIsRightInOldSessions(t *testing.T) {
+	const years = 5 * 365 * 24 * time.Hour
+	guids := wire.NewGUIDGenerator("host", time.Now().Add(-years), 1, 1)
+	g, _ := guids.Next()
+	p := newTestPost(new(queue), g, true)
+	now := time.Since(guids.Epoch())
+	require.Less(t, p.age(now).Abs(), time.Minute)
+	require.Negative(t, p.age(now-time.Hour))
+	require.InDelta(t, time.Hour, p.age(now+time.Hour), float64(time.Minute))
+}

@@ -99,7 +99,7 @@ func (o *outbox) nextExpiry(queues []*queue) time.Duration {
 	now := time.Since(o.guids.Epoch())
 	for _, p := range o.pending.all {
 		if d := p.q.gate.dedup; d > 0 {
-			next = min(next, p.age()+d-now)
+			next = min(next, d-p.age(now))
 		}
 	}
 	return max(next, least)
@@ -111,6 +111,6 @@ func (o *outbox) expire() {
 	now := time.Since(o.guids.Epoch())
 	o.answerWhere(engine.Unknown, func(p *post) bool {
 		d := p.q.gate.dedup
-		return d > 0 && now-p.age() >= d
+		return d > 0 && p.age(now) >= d
 	}, func() {})
 }
