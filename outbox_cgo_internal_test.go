@@ -1,0 +1,92 @@
+//go:build cgo && (libbmq || bmqfake)
+
+package bmq
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/bmq-go/bmq/cbridge"
+	"github.com/bmq-go/bmq/internal/engine"
+	"github.com/stretchr/testify/require"
+)
+
+// pacedOutbox has as many posts without an answer that the next one falls in step. It
+// has no libbmq behind it: what it hands over is gone. The numbers are those of its posts.
+func pacedOutbox(t *testing.T) (o *nativeOutbox, q *nativeQueue, numbers []uint64) {
+	s := &nativeSession{cfg: engine.Config{ChannelWriteTimeout: time.Hour}, handler: &core{}, log: slog.New(slog.DiscardHandler)}
+	o = &s.out
+	o.init(s)
+	o.restored()
+	q = &nativeQueue{s: s, c: new(cbridge.Queue)}
+	start := time.Now()
+	for o.pendingBytes < paceFrom {
+		postPaced(t, o, q)
+		var b nativeBatch
+		require.True(t, o.take(&b))
+		o.handedOver(&b, 0, len(b.records))
+		numbers = append(numbers, b.records[0].ID)
+	}
+	require.Equal(t, start, time.Now(), "nothing waited so far")
+	return o, q, numbers
+}
+
+func postPaced(t *testing.T, o *nativeOutbox, q *nativeQueue) {
+	put := engine.Put{Payload: bytes.Repeat([]byte("x"), gatherBytes-100), WantAck: true}
+	require.True(t, o.post(t.Context(), q, &put).OK())
+}
+
+func TestAcksReleaseNativePostsThatWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, q, numbers := pacedOutbox(t)
+		posted := make(chan struct{})
+		start := time.Now()
+		go func() {
+			postPaced(t, o, q)
+			close(posted)
+		}()
+		synctest.Wait()
+		require.True(t, o.pace.Waiting(), "it waits")
+		ack := func(numbers []uint64) {
+			var acks []cbridge.Ack
+			for _, n := range numbers {
+				acks = append(acks, cbridge.Ack{ID: n})
+			}
+			o.acked(acks, new(engine.AckBatch))
+		}
+		ack(numbers[:1])
+		synctest.Wait()
+		require.True(t, o.pace.Waiting(), "a little is not enough")
+		ack(numbers[1:6])
+		<-posted
+		require.Equal(t, start, time.Now())
+	})
+}
+
+func TestWaitOfNativePostsEndsEarly(t *testing.T) {
+	for name, end := range map[string]func(*nativeOutbox, context.CancelFunc){
+		"with its context":    func(_ *nativeOutbox, cancel context.CancelFunc) { cancel() },
+		"with the connection": func(o *nativeOutbox, _ context.CancelFunc) { o.connectionLost() },
+		"with the session":    func(o *nativeOutbox, _ context.CancelFunc) { o.close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o, q, _ := pacedOutbox(t)
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				start := time.Now()
+				done := make(chan engine.Status)
+				go func() { done <- o.post(ctx, q, &engine.Put{Payload: []byte("x")}) }()
+				synctest.Wait()
+				require.True(t, o.pace.Waiting())
+				end(o, cancel)
+				<-done
+				require.Equal(t, start, time.Now())
+			})
+		})
+	}
+}
