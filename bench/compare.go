@@ -84,8 +84,18 @@ func compare(ctx context.Context, args []string) error {
 		return err
 	}
 	about := report.About(clients, finder.Missing)
-	for _, name := range o.chooseBrokers(brokers.Available()) {
-		samples, err := measure(ctx, o, scenarios, chosen(clients, o.clients), name)
+	taking, err := chosen(clients, o.clients)
+	if err != nil {
+		return err
+	}
+	names, err := o.chooseBrokers(brokers.Available())
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		samples, err := measure(ctx, o, scenarios, &run.Runner{
+			Clients: taking, Producer: clients[0], Rounds: o.rounds, Time: o.time, Profiles: o.profiles, Log: os.Stderr,
+		}, name)
 		if err != nil {
 			return err
 		}
@@ -97,22 +107,42 @@ func compare(ctx context.Context, args []string) error {
 }
 
 // chooseBrokers returns the brokers to measure with; for the short run it is one.
-func (o *options) chooseBrokers(available []string) []string {
-	list := slices.DeleteFunc(available, func(name string) bool { return !listed(o.brokers, name) })
+func (o *options) chooseBrokers(available []string) ([]string, error) {
+	list := slices.DeleteFunc(slices.Clone(available), func(name string) bool { return !listed(o.brokers, name) })
+	if err := known("brokers", o.brokers, list); err != nil {
+		return nil, err
+	}
 	if o.quick && len(list) > 1 {
 		list = list[:1]
 	}
-	return list
+	return list, nil
 }
 
-// chosen returns the clients whose names are in a list.
-func chosen(clients []*client.Client, names string) (list []*client.Client) {
+// chosen returns the clients whose names are in a list. Each of them has to be there.
+func chosen(clients []*client.Client, names string) (list []*client.Client, err error) {
 	for _, c := range clients {
 		if listed(names, c.Name) {
 			list = append(list, c)
 		}
 	}
-	return list
+	var here []string
+	for _, c := range list {
+		here = append(here, c.Name)
+	}
+	return list, known("clients", names, here)
+}
+
+// known answers with an error where a flag names what is not here.
+func known(flag, names string, here []string) error {
+	if names == "" {
+		return nil
+	}
+	for name := range strings.SplitSeq(names, ",") {
+		if !slices.Contains(here, name) {
+			return fmt.Errorf("-%s: there is no %q here; a run without the flag says what is missing", flag, name)
+		}
+	}
+	return nil
 }
 
 // listed tells whether a name is in a list; every one is if that is empty.
@@ -121,7 +151,7 @@ func listed(names, name string) bool {
 }
 
 // measure runs the scenarios with one broker.
-func measure(ctx context.Context, o *options, scenarios []plan.Scenario, clients []*client.Client, broker string) (result.Set, error) {
+func measure(ctx context.Context, o *options, scenarios []plan.Scenario, r *run.Runner, broker string) (result.Set, error) {
 	b, err := brokers.Start(broker)
 	if err != nil {
 		return nil, err
@@ -130,7 +160,7 @@ func measure(ctx context.Context, o *options, scenarios []plan.Scenario, clients
 	if err != nil {
 		return nil, err
 	}
-	r := run.Runner{Broker: b, Null: none, Clients: clients, Rounds: o.rounds, Time: o.time, Profiles: o.profiles, Log: os.Stderr}
+	r.Broker, r.Null = b, none
 	err = r.Run(ctx, scenarios)
 	for _, b := range []*brokers.Broker{b, none} {
 		if stopErr := b.Stop(); stopErr != nil && err == nil {

@@ -28,15 +28,28 @@ func TestFlags(t *testing.T) {
 
 func TestShortRunHasOneBroker(t *testing.T) {
 	all := func() []string { return []string{"official", "embedded"} }
-	require.Equal(t, all(), (&options{}).chooseBrokers(all()))
-	require.Equal(t, []string{"official"}, (&options{quick: true}).chooseBrokers(all()))
-	require.Equal(t, []string{"embedded"}, (&options{quick: true, brokers: "embedded"}).chooseBrokers(all()))
+	choose := func(o options) []string {
+		list, err := o.chooseBrokers(all())
+		require.NoError(t, err)
+		return list
+	}
+	require.Equal(t, all(), choose(options{}))
+	require.Equal(t, []string{"official"}, choose(options{quick: true}))
+	require.Equal(t, []string{"embedded"}, choose(options{quick: true, brokers: "embedded"}))
+	_, err := (&options{brokers: "official"}).chooseBrokers([]string{"embedded"})
+	require.ErrorContains(t, err, `no "official" here`)
 }
 
 func TestClientsAreChosenByWholeNames(t *testing.T) {
 	all := []*client.Client{{Name: "floor"}, {Name: "floor-1"}, {Name: "c++"}}
-	require.Len(t, chosen(all, ""), 3)
-	require.Equal(t, all[1:], chosen(all, "c++,floor-1"))
+	list, err := chosen(all, "")
+	require.NoError(t, err)
+	require.Equal(t, all, list)
+	list, err = chosen(all, "c++,floor-1")
+	require.NoError(t, err)
+	require.Equal(t, all[1:], list)
+	_, err = chosen(all, "floor,flor")
+	require.ErrorContains(t, err, `no "flor" here`)
 }
 
 func TestEarlierResultsMayBeMissing(t *testing.T) {

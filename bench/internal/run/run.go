@@ -22,6 +22,7 @@ type Runner struct {
 	Broker   *brokers.Broker // under load
 	Null     *brokers.Broker // that does nothing
 	Clients  []*client.Client
+	Producer *client.Client // puts into queues what consumers are to find there
 	Rounds   int
 	Time     time.Duration // about how long a measurement should take
 	Profiles string        // a folder for CPU profiles; empty: none
@@ -32,7 +33,6 @@ type Runner struct {
 	sequence int
 	leftOut  map[cell]string
 	Samples  result.Set
-	portable *client.Client
 }
 
 // cell is a scenario with a client.
@@ -51,11 +51,6 @@ const (
 func (r *Runner) Run(ctx context.Context, scenarios []plan.Scenario) error {
 	r.started = time.Now().UTC().Format(time.RFC3339)
 	r.counts, r.rates, r.leftOut = make(map[cell]int), make(map[cell][]float64), make(map[cell]string)
-	for _, c := range r.Clients {
-		if c.Name == plan.Portable {
-			r.portable = c
-		}
-	}
 	for round := range r.Rounds {
 		for i := range scenarios {
 			s := &scenarios[i]
@@ -225,6 +220,6 @@ func (r *Runner) queues(s *plan.Scenario, j *job.Job) (uris []string) {
 // fill puts into the queues what a consumer is to find there.
 func (r *Runner) fill(ctx context.Context, queues []string, j job.Job) error {
 	j.Kind, j.Write, j.Read, j.Acks, j.Profile = job.Post, queues, nil, true, ""
-	_, err := r.portable.Run(ctx, j)
+	_, err := r.Producer.Run(ctx, j)
 	return err
 }

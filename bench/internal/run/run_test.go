@@ -65,6 +65,20 @@ func TestClientThatFailsIsLeftOutOfThatScenario(t *testing.T) {
 	require.Equal(t, 1, r.Samples[1].Round-r.Samples[0].Round)
 }
 
+func TestQueuesAreFilledForConsumersWhoeverIsCompared(t *testing.T) {
+	var did jobs
+	r := runner(did.fake("python", -1))
+	r.Producer, r.Rounds = did.fake("producer", -1), 1
+	require.NoError(t, r.Run(t.Context(), []plan.Scenario{
+		{Name: "consume", Job: job.Job{Kind: job.Consume, Size: 10}, Domain: "d", Queues: 1, Clients: []string{"python"}},
+	}))
+	require.Empty(t, r.LeftOut())
+	require.Equal(t, jobs{
+		"producer post 2000 0", "python consume 2000 0",
+		"producer post 3000 0", "python consume 3000 0",
+	}, did)
+}
+
 func TestQueuesAreNamedAfterTheScenario(t *testing.T) {
 	r := runner()
 	j := job.Job{Kind: job.Exchange}
