@@ -263,6 +263,28 @@ func (o *nativeOutbox) closing(q *nativeQueue) bool {
 // longer than the session lives.
 func (n nativeCallbacks) Credential() (string, []byte, error) {
 	s := n.s
+	s.asked(errNoCredentialYet)
+	credential, err := s.credential()
+	s.asked(err)
+	if err != nil {
+		s.log.Warn("could not authenticate", "broker", s.cfg.BrokerURI, "error", err)
+	}
+	return credential.Mechanism, credential.Data, err
+}
+
+// errNoCredentialYet is what is known of an attempt to connect while the credential
+// provider is at work.
+var errNoCredentialYet = errors.New("authentication: the credential provider has not answered")
+
+// asked notes what came of asking the credential provider.
+func (s *nativeSession) asked(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lastErr = err
+}
+
+// credential asks the provider.
+func (s *nativeSession) credential() (engine.Credential, error) {
 	ctx, cancel := context.WithTimeout(s.ctx, s.cfg.ConnectTimeout)
 	defer cancel()
 	type answer struct {
@@ -283,20 +305,15 @@ func (n nativeCallbacks) Credential() (string, []byte, error) {
 			a.err = errors.New("it named no mechanism")
 		}
 	}()
-	var a answer
 	select {
-	case a = <-given:
+	case a := <-given:
+		if a.err != nil {
+			return engine.Credential{}, fmt.Errorf("authentication: the credential provider failed: %w", a.err)
+		}
+		return a.Credential, nil
 	case <-ctx.Done():
-		a.err = ctx.Err()
+		return engine.Credential{}, errNoCredentialYet
 	}
-	if a.err != nil {
-		a.err = fmt.Errorf("authentication: the credential provider failed: %w", a.err)
-		s.log.Warn("could not authenticate", "broker", s.cfg.BrokerURI, "error", a.err)
-		s.mu.Lock()
-		s.lastErr = a.err
-		s.mu.Unlock()
-	}
-	return a.Mechanism, a.Data, a.err
 }
 
 // OnPanic implements cbridge.Handler.

@@ -192,6 +192,9 @@ func (s *nativeSession) start(ctx context.Context) engine.Status {
 		return engine.Status{}
 	}
 	st.Text = fmt.Sprintf("no answer from %s within %v", s.cfg.BrokerURI, s.cfg.ConnectTimeout)
+	if st.Code == engine.Canceled {
+		st.Text = fmt.Sprintf("there was no connection to %s yet", s.cfg.BrokerURI)
+	}
 	st.Err = s.whyNot(ctx, begun)
 	if st.Err != nil {
 		st.Text = "the last attempt failed: " + st.Err.Error()

@@ -5,6 +5,7 @@ package nativetest_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 
 	"github.com/bmq-go/bmq"
@@ -109,12 +110,55 @@ func TestCredentialsAreAskedFor(t *testing.T) {
 	c, err := try(t, give(func() (bmq.AuthnCredential, error) { return good, nil }))
 	require.NoError(t, err)
 	require.NoError(t, c.Stop(t.Context()))
-	soon := bmq.WithTimeouts(bmq.Timeouts{ConnectTimeout: brief})
-	_, err = try(t, soon, give(func() (bmq.AuthnCredential, error) { return good, errors.New("no secret today") }))
-	require.ErrorIs(t, err, bmq.ErrBrokerTimeout)
-	require.ErrorContains(t, err, "no secret today")
-	_, err = try(t, soon, give(func() (bmq.AuthnCredential, error) { panic("oops") }))
-	require.ErrorIs(t, err, bmq.ErrBrokerTimeout)
-	require.ErrorContains(t, err, "oops")
+	for want, f := range map[string]func() (bmq.AuthnCredential, error){
+		"no secret today": func() (bmq.AuthnCredential, error) { return good, errors.New("no secret today") },
+		"oops":            func() (bmq.AuthnCredential, error) { panic("oops") },
+	} {
+		err := refusedStart(t, give(f))
+		require.ErrorContains(t, err, "the credential provider failed")
+		require.ErrorContains(t, err, want)
+	}
 	require.Equal(t, 3, asked)
+}
+
+// refusedStart starts a session that is given up when its log has a warning in it.
+func refusedStart(t *testing.T, opts ...bmq.Option) error {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	return startUntil(ctx, t, append(opts, bmq.WithLogger(slog.New(onWarning{slog.DiscardHandler, cancel})))...)
+}
+
+// startUntil starts a session that does not come up before ctx is canceled.
+func startUntil(ctx context.Context, t *testing.T, opts ...bmq.Option) error {
+	t.Helper()
+	opts = append([]bmq.Option{bmq.WithEngine(kind), bmq.WithBroker(address(t)), bmq.WithLogger(quiet)}, opts...)
+	_, err := bmq.NewSession(ctx, func(sessionevents.SessionEvent) {}, opts...)
+	require.ErrorIs(t, err, context.Canceled)
+	return err
+}
+
+// onWarning is a log that does something when there is a warning in it.
+type onWarning struct {
+	slog.Handler
+	do func()
+}
+
+func (onWarning) Enabled(_ context.Context, l slog.Level) bool { return l == slog.LevelWarn }
+
+func (h onWarning) Handle(context.Context, slog.Record) error {
+	h.do()
+	return nil
+}
+
+func TestACredentialProviderThatIsLateIsNotBlamedOnTheBroker(t *testing.T) {
+	nothingLeft(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	err := startUntil(ctx, t, bmq.WithAuthnCredentialProvider(func(ctx context.Context) (bmq.AuthnCredential, error) {
+		cancel()
+		<-ctx.Done()
+		return bmq.AuthnCredential{}, nil
+	}))
+	require.ErrorContains(t, err, "the credential provider has not answered")
 }

@@ -22,13 +22,38 @@ const (
 	minReauthentication = time.Second
 )
 
+var (
+	// errNoCredential is that there is none, for which the broker can't be blamed.
+	errNoCredential = errors.New("authentication: the credential provider")
+	// errNoCredentialYet is what is known while the provider is at work, and what is said
+	// when it took too long.
+	errNoCredentialYet = fmt.Errorf("%w has not answered", errNoCredential)
+)
+
+// asked notes what came of asking the credential provider, for Start to tell.
+func (s *Session) asked(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noCredential = err
+}
+
+// credential asks the provider.
 func (s *Session) credential(ctx context.Context) (*ctrl.AuthenticationMessage, error) {
+	s.asked(errNoCredentialYet)
 	credential, err := ask(ctx, s.log, s.cfg.Credentials, func(engine.Credential) {})
 	if err == nil && credential.Mechanism == "" {
 		err = errors.New("it named no mechanism")
 	}
+	switch {
+	case err == nil:
+	case err == ctx.Err():
+		err = errNoCredentialYet
+	default:
+		err = fmt.Errorf("%w failed: %w", errNoCredential, err)
+	}
+	s.asked(err)
 	if err != nil {
-		return nil, fmt.Errorf("authentication: the credential provider failed: %w", err)
+		return nil, err
 	}
 	req := &ctrl.AuthenticationRequest{Mechanism: credential.Mechanism}
 	if credential.Data != nil {

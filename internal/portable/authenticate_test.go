@@ -135,6 +135,25 @@ func TestACredentialProviderThatFailsFailsTheAttempt(t *testing.T) {
 	})
 }
 
+// While the provider is at work nobody has asked the broker for anything.
+func TestACredentialProviderThatIsLateIsNotBlamedOnTheBroker(t *testing.T) {
+	for name, provide := range map[string]func(context.Context) error{
+		"has not answered":          func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+		"failed: the vault is late": func(ctx context.Context) error { time.Sleep(59 * time.Second); return errors.New("the vault is late") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(t *testing.T, sc *scene) {
+				authenticating(sc, func(ctx context.Context, _ int) error { return provide(ctx) })
+				go func() { (<-sc.dials).Close() }()
+				sc.s = New(sc.cfg)
+				st := sc.s.Start(t.Context())
+				require.Equal(t, engine.Timeout, st.Code)
+				require.Equal(t, "the last attempt failed: authentication: the credential provider "+name, st.Text)
+			})
+		})
+	}
+}
+
 func TestACredentialIsPresentedAgainBeforeItsEnd(t *testing.T) {
 	for _, test := range []struct{ lifetime, want time.Duration }{
 		{10 * time.Minute, 9 * time.Minute},

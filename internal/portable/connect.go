@@ -1,6 +1,7 @@
 package portable
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,7 @@ func (s *Session) connect(ctx context.Context) (*connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.ConnectTimeout)
 	defer cancel()
 	c, err := s.attempt(ctx)
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && !errors.Is(err, errNoCredential) {
 		err = s.noAnswer()
 	}
 	return c, err
@@ -31,6 +32,11 @@ func (s *Session) connect(ctx context.Context) (*connection, error) {
 
 func (s *Session) noAnswer() error {
 	return fmt.Errorf("no answer from %s within %v", s.cfg.BrokerURI, s.cfg.ConnectTimeout)
+}
+
+// noConnection is what is known when somebody loses patience before the timeout.
+func (s *Session) noConnection() string {
+	return "there was no connection to " + s.cfg.BrokerURI + " yet"
 }
 
 // attempt dials, authenticates and negotiates.
@@ -43,7 +49,7 @@ func (s *Session) attempt(ctx context.Context) (*connection, error) {
 	stop := context.AfterFunc(ctx, func() { c.close(ctx.Err()) })
 	err = s.negotiate(ctx, c)
 	if !stop() {
-		err = errors.Join(err, ctx.Err()) // c is closed, or about to be
+		err = cmp.Or(err, ctx.Err()) // c is closed, or about to be
 	}
 	if err != nil {
 		c.close(err)

@@ -1,6 +1,7 @@
 package portable
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -46,6 +47,8 @@ type Session struct {
 	pings    []chan engine.Status // that the next sign of life answers
 	dump     *time.Timer          // of the counters; nil: never
 
+	noCredential error // why the credential provider gave none
+
 	routes routes
 	out    outbox
 	stats  counters
@@ -73,7 +76,7 @@ func New(cfg engine.Config) *Session {
 // Start implements engine.Engine.
 func (s *Session) Start(ctx context.Context) engine.Status {
 	if ctx.Err() != nil {
-		return engine.Status{Code: engine.Canceled}
+		return engine.Status{Code: engine.Canceled, Text: s.noConnection()}
 	}
 	timeout := time.NewTimer(s.cfg.ConnectTimeout)
 	defer timeout.Stop()
@@ -96,10 +99,12 @@ func (s *Session) Start(ctx context.Context) engine.Status {
 		s.mu.Unlock()
 		return engine.Status{}
 	}
-	if s.lastErr != nil {
-		st.Text, st.Err = "the last attempt failed: "+s.lastErr.Error(), s.lastErr
+	if st.Err = cmp.Or(s.lastErr, s.noCredential); st.Err != nil {
+		st.Text = "the last attempt failed: " + st.Err.Error()
 	} else if st.Code == engine.Timeout {
 		st.Text = s.noAnswer().Error()
+	} else {
+		st.Text = s.noConnection()
 	}
 	s.step(inStop, st)
 	s.mu.Unlock()

@@ -122,7 +122,9 @@ func TestStartWithAContextThatEnded(t *testing.T) {
 		sc.s = New(sc.cfg)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		require.Equal(t, engine.Canceled, sc.s.Start(ctx).Code)
+		st := sc.s.Start(ctx)
+		require.Equal(t, engine.Canceled, st.Code)
+		require.Equal(t, "there was no connection to tcp://broker:30114 yet", st.Text)
 		sc.expect()
 	})
 }
@@ -141,7 +143,9 @@ func TestStartEndsWithItsContext(t *testing.T) {
 				done := make(chan engine.Status, 1)
 				go func() { done <- sc.s.Start(ctx) }()
 				stage(sc)
-				require.Equal(t, engine.Canceled, (<-done).Code)
+				st := <-done
+				require.Equal(t, engine.Canceled, st.Code)
+				require.Contains(t, []string{"there was no connection to tcp://broker:30114 yet", "the last attempt failed: " + errRefused.Error()}, st.Text)
 				sc.expect()
 			})
 		})
