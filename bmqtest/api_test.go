@@ -183,7 +183,7 @@ func TestMessagesSurviveARestart(t *testing.T) {
 	require.Nil(t, c.open(queue))
 	b.HoldAcks(true)
 	c.post(1)
-	require.Eventually(t, func() bool { q, _ := b.Queue(queue); return q.Messages == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { q, _ := b.Queue(queue); return q.Messages == 1 }, time.Minute, time.Millisecond)
 	b.Kill()
 	_, err := c.next()
 	require.Error(t, err, "the ACK is lost")

@@ -56,12 +56,12 @@ func TestAWrongDomainIsRefused(t *testing.T) {
 
 func TestABrokerStartsAtOnce(t *testing.T) {
 	best := time.Hour
-	for range 10 { // others may have the processor for a while
+	for limit := time.Now().Add(time.Minute); best > 50*time.Millisecond; { // others may have the processor for a while
+		require.True(t, time.Now().Before(limit), "the fastest start took %v", best)
 		start := time.Now()
 		b, err := bmqtest.New()
 		best = min(best, time.Since(start))
 		require.NoError(t, err)
 		require.NoError(t, b.Stop(context.Background()))
 	}
-	require.Less(t, best, 50*time.Millisecond)
 }

@@ -46,7 +46,7 @@ func TestClientAndServerMayBeSeveralProcesses(t *testing.T) {
 
 func TestNobodyAnswers(t *testing.T) {
 	b := bmqtest.Start(t)
-	p := proctest.Start(t, proctest.Program(t, "rpc", "-broker", b.URI(), "-call", "-patience", "100ms"))
+	p := proctest.Start(t, proctest.Program(t, "rpc", "-broker", b.URI(), "-call", "-patience", "1s"))
 	require.Equal(t, 1, p.Exit())
 	require.Contains(t, p.Stderr(), "waiting for a reply")
 	p = proctest.Start(t, proctest.Program(t, "rpc", "-serve", "-call"))

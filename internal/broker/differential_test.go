@@ -246,7 +246,7 @@ func (d *differential) step() {
 // settle waits until both have said the same and nothing more, to one client as many
 // control messages as it has to get.
 func (d *differential) settle(c *twin, controls int) {
-	const patience, calm = 3 * time.Second, 10 * time.Millisecond
+	const patience, calm = 20 * time.Second, 10 * time.Millisecond
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(time.Millisecond)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bmq-go/bmq"
 	"github.com/bmq-go/bmq/internal/broker"
+	"github.com/bmq-go/bmq/internal/proctest"
 )
 
 func TestQueuesAndMessagesAreShownAndPurged(t *testing.T) {
@@ -236,7 +237,7 @@ func TestClockAcksConnectionsAndCommands(t *testing.T) {
 	w.call("POST", "/api/acks", `{"hold":true}`, nil)
 	acked := make(chan *bmq.Ack, 1)
 	require.NoError(t, s.Post(t.Context(), queue, []byte("x"), bmq.WithOnAck(func(a *bmq.Ack) { acked <- a })))
-	require.Eventually(t, func() bool { q, _ := w.broker.Queue(queue); return q.Messages == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { q, _ := w.broker.Queue(queue); return q.Messages == 1 }, proctest.Timeout, time.Millisecond)
 	require.Empty(t, acked)
 	var info struct{ HoldsAcks bool }
 	w.call("GET", "/api/broker", "", &info)

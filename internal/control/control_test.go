@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -46,7 +45,7 @@ func start(t *testing.T) *world {
 	w.client.Transport = &http.Transport{}
 	t.Cleanup(func() {
 		w.client.CloseIdleConnections()
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), proctest.Timeout)
 		defer cancel()
 		require.NoError(t, s.Stop(ctx))
 		b.Kill()
@@ -95,7 +94,7 @@ func (w *world) session(received chan<- *bmq.Message, opts ...bmq.Option) *bmq.S
 	s, err := bmq.NewSession(w.t.Context(), func(sessionevents.SessionEvent) {}, opts...)
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), proctest.Timeout)
 		defer cancel()
 		_ = s.Stop(ctx) // a test may have stopped it
 	})

@@ -69,7 +69,7 @@ func TestClientsDoTheirWork(t *testing.T) {
 			messages := func() int64 { q, _ := b.Queue(queue); return q.Messages }
 			// The floor does not wait until the broker has read its last confirmations.
 			empty := func() {
-				require.Eventually(t, func() bool { return messages() == 0 }, 10*time.Second, time.Millisecond)
+				require.Eventually(t, func() bool { return messages() == 0 }, time.Minute, time.Millisecond)
 			}
 
 			run(job.Job{Kind: job.Post, Write: []string{queue}, N: 500, Warmup: 100, Acks: true})
