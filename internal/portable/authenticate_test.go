@@ -139,7 +139,7 @@ func TestACredentialProviderThatFailsFailsTheAttempt(t *testing.T) {
 func TestACredentialProviderThatIsLateIsNotBlamedOnTheBroker(t *testing.T) {
 	for name, provide := range map[string]func(context.Context) error{
 		"has not answered":          func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
-		"failed: the vault is late": func(ctx context.Context) error { time.Sleep(59 * time.Second); return errors.New("the vault is late") },
+		"failed: the vault is late": func(context.Context) error { <-time.After(59 * time.Second); return errors.New("the vault is late") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, func(t *testing.T, sc *scene) {
