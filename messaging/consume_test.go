@@ -423,3 +423,32 @@ func TestDiscardEmptiesWhatReachesIt(t *testing.T) {
 		require.Error(t, err, "it needs an end")
 	})
 }
+
+// A queue that is read and written has to be opened again when its reader leaves.
+func TestAConsumerThatLeavesDoesNotWaitForTheConnectionOfOthers(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		c := w.client()
+		p := w.producer(c, messaging.ProducerConfig{Queue: orders})
+		k := w.reads(c, orders)
+		w.Kill()
+		awaitConnected(c, false)
+		require.Zero(t, timed(func() { require.NoError(t, k.Close(t.Context())) }))
+
+		require.NoError(t, w.Restart(t.Context(), bmqtest.KeepAll))
+		_, err := p.Publish(t.Context(), "x")
+		require.NoError(t, err)
+		w.fetch(w.reads(c, orders))
+	})
+}
+
+func TestAClientEndsThoughAQueueWaitsToBeOpenedAgain(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		c := w.client()
+		w.producer(c, messaging.ProducerConfig{Queue: orders})
+		k := w.reads(c, orders)
+		w.Kill()
+		awaitConnected(c, false)
+		require.NoError(t, k.Close(t.Context()))
+		require.Zero(t, timed(func() { require.NoError(t, c.Shutdown(t.Context())) }))
+	})
+}

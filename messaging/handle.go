@@ -147,6 +147,14 @@ func (h *handle) removeSource(ctx context.Context, s *source) error {
 	}
 	write := h.writers > 0
 	h.mu.Unlock()
+	if write && !h.c.Connected() {
+		// To open it again needs a connection, for which its producers wait, not who leaves.
+		defer h.block()()
+		err := h.shutQueue(ctx)
+		h.forget()
+		h.revive(err)
+		return err
+	}
 	err := h.open(ctx, false, write)
 	h.forget()
 	return err
