@@ -33,8 +33,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	if err := run(ctx, *uri, *queue); err != nil {
-		fmt.Fprintln(os.Stderr, "consumer:", err)
-		os.Exit(1)
+		embedded.Fail("consumer", err)
 	}
 }
 
@@ -54,7 +53,7 @@ func run(ctx context.Context, uri, queue string) error {
 	session, err := bmq.NewSession(ctx, sessionevents.LogSessionEvent,
 		bmq.WithBroker(broker.URI),
 		bmq.WithOnMessage(onMessage),
-		bmq.WithTimeouts(bmq.Timeouts{ConnectTimeout: 5 * time.Second}))
+		bmq.WithTimeouts(bmq.Timeouts{ConnectTimeout: 5 * time.Second, DisconnectTimeout: 5 * time.Second}))
 	if err != nil {
 		return err
 	}
@@ -75,17 +74,21 @@ func run(ctx context.Context, uri, queue string) error {
 	fmt.Println("Waiting to process all outstanding messages")
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout) // ctx is over
 	defer cancel()
-	// When this returns no further message comes, and the handler is through with those
-	// that came.
-	if err := session.ConfigureQueue(closing, queue, bmq.Paused()); err != nil {
-		return err
-	}
-	if err := session.CloseQueue(closing, queue); err != nil {
-		return err
-	}
-	if err := session.Stop(closing); err != nil {
-		return err
+	if err := end(closing, session, queue); err != nil {
+		return fmt.Errorf("not ended in good order, what is not confirmed will be delivered again: %w", err)
 	}
 	fmt.Println("Session stopped.")
 	return nil
+}
+
+func end(ctx context.Context, session *bmq.Session, queue string) error {
+	// When this returns no further message comes, and the handler is through with those
+	// that came.
+	if err := session.ConfigureQueue(ctx, queue, bmq.Paused()); err != nil {
+		return err
+	}
+	if err := session.CloseQueue(ctx, queue); err != nil {
+		return err
+	}
+	return session.Stop(ctx)
 }

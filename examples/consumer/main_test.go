@@ -68,5 +68,5 @@ func TestItEndsWithoutAConnectionToo(t *testing.T) {
 	b.Kill()
 	p.Signal(syscall.SIGTERM)
 	require.Equal(t, 1, p.Exit())
-	require.Contains(t, p.Stderr(), "consumer: Failed to configure")
+	require.Contains(t, p.Stderr(), "consumer: not ended in good order, what is not confirmed will be delivered again: Failed to configure")
 }

@@ -39,13 +39,14 @@ func main() {
 	embedded.ParseFlags()
 	s.apps = strings.Split(*apps, ",")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, s)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "fanout:", err)
-		os.Exit(1)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	if err := run(ctx, s); err != nil {
+		embedded.Fail("fanout", err)
 	}
 }
+
+// endTimeout is how long ending in good order may take.
+const endTimeout = 5 * time.Second
 
 func run(ctx context.Context, s settings) (err error) {
 	if s.events < 1 {
@@ -58,11 +59,15 @@ func run(ctx context.Context, s settings) (err error) {
 	defer broker.Stop()
 	dialing, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	client, err := messaging.Dial(dialing, messaging.Config{Brokers: []string{broker.URI}, Logger: slog.New(slog.DiscardHandler)})
+	client, err := messaging.Dial(dialing, messaging.Config{Brokers: []string{broker.URI}, Logger: slog.New(slog.DiscardHandler), OnEvent: embedded.Tell})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, client.Shutdown(context.WithoutCancel(ctx))) }()
+	defer func() {
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+		defer cancel()
+		err = errors.Join(err, client.Shutdown(ending))
+	}()
 	fmt.Println("Connected to BlazingMQ broker", broker)
 
 	producer, err := client.NewProducer(ctx, messaging.ProducerConfig{Queue: s.queue})

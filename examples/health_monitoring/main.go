@@ -29,11 +29,9 @@ func main() {
 	queue := flag.String("queue", fmt.Sprintf("bmq://bmq.test.mem.priority/health-%x", time.Now().UnixNano()), "`URI` of the queue")
 	embedded.ParseFlags()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *uri, *queue)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "health_monitoring:", err)
-		os.Exit(1)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	if err := run(ctx, *uri, *queue); err != nil {
+		embedded.Fail("health_monitoring", err)
 	}
 }
 
@@ -62,11 +60,12 @@ func run(ctx context.Context, uri, queue string) error {
 	// A real program would call SetHealthy and SetUnhealthy from whatever watches its
 	// host: its load, its disk, an operator.
 	monitor := bmq.NewBasicHealthMonitor()
+	timeouts := bmq.WithTimeouts(bmq.Timeouts{ConnectTimeout: 5 * time.Second, DisconnectTimeout: 5 * time.Second})
 	session, err := bmq.NewSession(ctx, onEvent,
 		bmq.WithBroker(broker.URI),
 		bmq.WithOnMessage(onMessage),
 		bmq.WithHostHealthMonitor(monitor),
-		bmq.WithTimeouts(bmq.Timeouts{ConnectTimeout: 5 * time.Second}))
+		timeouts)
 	if err != nil {
 		return err
 	}
@@ -76,7 +75,7 @@ func run(ctx context.Context, uri, queue string) error {
 		return err
 	}
 	// Another client, on a host of which nobody says anything bad.
-	other, err := bmq.NewSession(ctx, sessionevents.LogSessionEvent, bmq.WithBroker(broker.URI))
+	other, err := bmq.NewSession(ctx, sessionevents.LogSessionEvent, bmq.WithBroker(broker.URI), timeouts)
 	if err != nil {
 		return err
 	}

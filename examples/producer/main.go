@@ -29,11 +29,9 @@ func main() {
 	queue := flag.String("queue", "bmq://bmq.test.mmap.priority/go-examples", "`URI` of the queue")
 	embedded.ParseFlags()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *uri, *queue)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "producer:", err)
-		os.Exit(1)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	if err := run(ctx, *uri, *queue); err != nil {
+		embedded.Fail("producer", err)
 	}
 }
 
@@ -46,7 +44,7 @@ func run(ctx context.Context, uri, queue string) error {
 
 	session, err := bmq.NewSession(ctx, sessionevents.LogSessionEvent,
 		bmq.WithBroker(broker.URI),
-		bmq.WithTimeouts(bmq.Timeouts{ConnectTimeout: 5 * time.Second}))
+		bmq.WithTimeouts(bmq.Timeouts{ConnectTimeout: 5 * time.Second, DisconnectTimeout: 5 * time.Second}))
 	if err != nil {
 		return err
 	}

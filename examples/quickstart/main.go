@@ -69,7 +69,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	switch {
 	case err != nil:
-		fmt.Fprintln(stderr, "quickstart:", err)
+		fmt.Fprintf(stderr, "quickstart: %v\n%s", err, embedded.Hint(err))
 		return 1
 	case t.missing()+t.nacked > 0:
 		fmt.Fprintf(stderr, "quickstart: %d messages are missing, %d were refused\n", t.missing(), t.nacked)
@@ -93,7 +93,7 @@ func run(parent context.Context, o options, t *tally, stdout, stderr io.Writer) 
 	session, err := bmq.NewSession(parent, sessionevents.Logger(log),
 		bmq.WithBroker(broker.URI),
 		bmq.WithOnMessage(t.onMessage),
-		bmq.WithTimeouts(bmq.Timeouts{ConnectTimeout: connectTimeout}),
+		bmq.WithTimeouts(bmq.Timeouts{ConnectTimeout: connectTimeout, DisconnectTimeout: settleTimeout}),
 		bmq.WithTimeout(queueTimeout),
 		bmq.WithLogger(log))
 	if err != nil {
@@ -134,7 +134,13 @@ func run(parent context.Context, o options, t *tally, stdout, stderr io.Writer) 
 		}
 		select { // interrupted: what is on its way may still arrive
 		case <-t.done:
-		case <-time.After(settleTimeout):
+		case <-time.After(settleTimeout / 10):
+			fmt.Fprintln(stderr, "quickstart: waiting for what is on its way; Ctrl-C ends it at once")
+			select {
+			case <-t.done:
+			case <-time.After(settleTimeout):
+				return fmt.Errorf("what was on its way did not arrive within %v", settleTimeout)
+			}
 		}
 	}
 	// No more messages from here on; what was handed out has been confirmed.

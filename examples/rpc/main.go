@@ -38,11 +38,20 @@ func main() {
 	flag.DurationVar(&s.patience, "patience", 10*time.Second, "`time` to wait for a reply")
 	embedded.ParseFlags()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	if err := run(ctx, s); err != nil {
-		fmt.Fprintln(os.Stderr, "rpc:", err)
-		os.Exit(1)
+		embedded.Fail("rpc", err)
 	}
+}
+
+// endTimeout is how long ending in good order may take.
+const endTimeout = 5 * time.Second
+
+// end ends the client when ctx may have ended.
+func end(ctx context.Context, client *messaging.Client) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	return client.Shutdown(ctx)
 }
 
 func run(ctx context.Context, s settings) (err error) {
@@ -56,11 +65,11 @@ func run(ctx context.Context, s settings) (err error) {
 	defer broker.Stop()
 	dialing, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	client, err := messaging.Dial(dialing, messaging.Config{Brokers: []string{broker.URI}, Logger: slog.New(slog.DiscardHandler)})
+	client, err := messaging.Dial(dialing, messaging.Config{Brokers: []string{broker.URI}, Logger: slog.New(slog.DiscardHandler), OnEvent: embedded.Tell})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, client.Shutdown(context.WithoutCancel(ctx))) }()
+	defer func() { err = errors.Join(err, end(ctx, client)) }()
 	fmt.Println("Connected to BlazingMQ broker", broker)
 
 	if s.call {

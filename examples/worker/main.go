@@ -16,6 +16,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/bmq-go/bmq/examples/internal/embedded"
@@ -35,11 +37,15 @@ func main() {
 	flag.IntVar(&s.workers, "workers", 3, "`number` of workers")
 	flag.IntVar(&s.jobs, "n", 12, "`number` of jobs to publish; 0: work until told to end")
 	embedded.ParseFlags()
-	if err := run(context.Background(), s); err != nil {
-		fmt.Fprintln(os.Stderr, "worker:", err)
-		os.Exit(1)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	if err := run(ctx, s); err != nil {
+		embedded.Fail("worker", err)
 	}
 }
+
+// endTimeout is how long ending in good order may take.
+const endTimeout = 5 * time.Second
 
 func run(ctx context.Context, s settings) (err error) {
 	if s.workers < 1 || s.jobs < 0 {
@@ -52,11 +58,15 @@ func run(ctx context.Context, s settings) (err error) {
 	defer broker.Stop()
 	dialing, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	client, err := messaging.Dial(dialing, messaging.Config{Brokers: []string{broker.URI}, Logger: warnings()})
+	client, err := messaging.Dial(dialing, messaging.Config{Brokers: []string{broker.URI}, Logger: warnings(), OnEvent: embedded.Tell})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, client.Shutdown(ctx)) }()
+	defer func() {
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+		defer cancel()
+		err = errors.Join(err, client.Shutdown(ending))
+	}()
 	fmt.Println("Connected to BlazingMQ broker", broker)
 
 	working, done := context.WithCancel(ctx)
@@ -70,6 +80,7 @@ func run(ctx context.Context, s settings) (err error) {
 	router := client.NewRouter(messaging.ConsumerConfig{
 		Concurrency: s.workers,
 		Retry:       messaging.RetryPolicy{MaxAttempts: 3, Start: 20 * time.Millisecond},
+		Grace:       endTimeout,
 	})
 	router.Use(messaging.Timeout(10 * time.Second))
 	router.Handle(messaging.Queue{URI: s.queue, DeadLetter: s.dead, QoS: messaging.QoS{Messages: s.workers}}, messaging.Handle(p.work))

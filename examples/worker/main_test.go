@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -65,4 +66,25 @@ func TestMistakesAreTold(t *testing.T) {
 		require.Equal(t, 1, p.Exit())
 		require.Contains(t, p.Stderr(), "worker: ")
 	}
+}
+
+func TestItSaysWhatItWaitsForAndEndsWithoutABroker(t *testing.T) {
+	b := bmqtest.Start(t)
+	p := proctest.Start(t, proctest.Program(t, "worker", "-broker", b.URI(), "-n", "0"))
+	tells := func(text string) {
+		require.Eventually(t, func() bool { return strings.Contains(p.Stderr(), text) }, proctest.Timeout, proctest.Timeout/1000)
+	}
+	require.Eventually(t, func() bool {
+		q, _ := b.Queue("bmq://bmq.test.mmap.priority/go-dead-jobs")
+		return q.Consumers == 1
+	}, proctest.Timeout, proctest.Timeout/1000)
+	b.Kill()
+	tells("The connection to the broker is lost")
+	require.NoError(t, b.Restart(t.Context(), bmqtest.KeepAll))
+	tells("The connection to the broker is back")
+	b.Kill()
+	require.Eventually(t, func() bool { return strings.Count(p.Stderr(), "is lost") == 2 }, proctest.Timeout, proctest.Timeout/1000)
+	p.Signal(syscall.SIGTERM)
+	require.Zero(t, p.Exit())
+	require.Contains(t, p.Stdout(), "0 jobs done")
 }

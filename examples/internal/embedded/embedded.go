@@ -3,11 +3,15 @@ package embedded
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 
+	"github.com/bmq-go/bmq"
 	"github.com/bmq-go/bmq/bmqtest"
+	"github.com/bmq-go/bmq/sessionevents"
 )
 
 // ParseFlags is flag.Parse for programs without further arguments. One that is given all
@@ -18,6 +22,31 @@ func ParseFlags() {
 		fmt.Fprintf(flag.CommandLine.Output(), "unexpected argument %q; a broker is given by -broker\n", flag.Arg(0))
 		flag.Usage()
 		os.Exit(2)
+	}
+}
+
+// Fail ends a program with what went wrong.
+func Fail(program string, err error) {
+	fmt.Fprintf(os.Stderr, "%s: %v\n%s", program, err, Hint(err))
+	os.Exit(1)
+}
+
+// Hint says what to do about an error, if it is that there is no broker.
+func Hint(err error) string {
+	e := (*bmq.Error)(nil)
+	if !errors.As(err, &e) || e.Op != "start" || errors.Is(err, context.Canceled) {
+		return ""
+	}
+	return "Is there a broker? \"go run ./cmd/bmq broker\" starts one. Without -broker and BMQ_BROKER_URI the program has its own.\n"
+}
+
+// Tell prints those events of a session that explain why a program waits.
+func Tell(e sessionevents.SessionEvent) {
+	switch e.(type) {
+	case sessionevents.ConnectionLost:
+		fmt.Fprintln(os.Stderr, "The connection to the broker is lost; waiting for it")
+	case sessionevents.StateRestored:
+		fmt.Fprintln(os.Stderr, "The connection to the broker is back")
 	}
 }
 
