@@ -1,6 +1,7 @@
 package bmq
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -71,6 +72,39 @@ func exportedNames(t *testing.T, dir, pkg string) map[string]bool {
 		}
 	}
 	return names
+}
+
+// commands are what the documentation tells people to type, and where each can be looked up.
+var commands = []struct{ pattern, file, entry string }{
+	{`make ([a-z][a-z-]*)`, "Makefile", "(?m)^%s:"},
+	{`docker/steps ([a-z]+)`, "docker/steps", `(?m)^%s\) `},
+	{`bmq ((?:broker|engines)|[a-z]+) -`, "cmd/bmq/main.go", `\{"%s", `},
+}
+
+func TestCommandsOfTheDocumentationExist(t *testing.T) {
+	pages, err := filepath.Glob("docs/*.md")
+	require.NoError(t, err)
+	pages = append(pages, "README.md", "CONTRIBUTING.md", "SECURITY.md", "DESIGN.md", "CHANGELOG.md")
+	found := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, c := range commands {
+			source, err := os.ReadFile(c.file)
+			require.NoError(t, err)
+			// Commands are in backquotes, or begin a line of a block.
+			for _, m := range regexp.MustCompile("(?m)(?:`|^(?:    )?)"+c.pattern).FindAllStringSubmatch(string(text), -1) {
+				require.Regexp(t, fmt.Sprintf(c.entry, m[1]), string(source), "%s: %s", page, m[0])
+				found++
+			}
+		}
+		for _, m := range regexp.MustCompile("go (?:run|build|test|install) [^`\n]*?(\\./[a-z_./]+)").FindAllStringSubmatch(string(text), -1) {
+			_, err := os.Stat(strings.TrimSuffix(m[1], "/..."))
+			require.NoError(t, err, "%s: %s", page, m[0])
+			found++
+		}
+	}
+	require.Greater(t, found, 30)
 }
 
 func TestPythonTableIsComplete(t *testing.T) {

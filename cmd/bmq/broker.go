@@ -72,7 +72,7 @@ func runBroker(ctx context.Context, args []string, stdout, stderr io.Writer) err
 // serve runs a broker, and what controls it, until ctx ends.
 func serve(ctx context.Context, b *broker.Broker, address, controlAddress string, stdout io.Writer) (err error) {
 	if err := b.Listen(address); err != nil {
-		return err
+		return fmt.Errorf("%w; -listen takes host:port, port 0 is a free one", err)
 	}
 	defer func() {
 		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
@@ -85,7 +85,7 @@ func serve(ctx context.Context, b *broker.Broker, address, controlAddress string
 	if controlAddress != "" {
 		c, err := control.Start(b, controlAddress)
 		if err != nil {
-			return err
+			return fmt.Errorf("%w; -http takes host:port, port 0 is a free one", err)
 		}
 		defer func() {
 			stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
