@@ -24,7 +24,9 @@ func newServer(ctx context.Context, client *messaging.Client, queue string) (*se
 	if err != nil {
 		return nil, err
 	}
-	consumer, err := client.NewConsumer(ctx, messaging.ConsumerConfig{Queues: []messaging.Queue{{URI: queue}}, Concurrency: 2})
+	consumer, err := client.NewConsumer(ctx, messaging.ConsumerConfig{
+		Queues: []messaging.Queue{{URI: queue}}, Concurrency: 2, Grace: endTimeout,
+	})
 	return &server{consumer, replies}, err
 }
 
