@@ -58,47 +58,65 @@ func TestClientsMayNotSendCommands(t *testing.T) {
 func TestCommandsThatCanNotBeDecoded(t *testing.T) {
 	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
 		for command, reason := range map[string]string{
-			"":                                          "Empty input",
-			"no such command":                           `Invalid command. Send "HELP" for list of commands. Invalid command word: no`,
-			"HELP me":                                   "Invalid HELP subcommand: me",
-			"DOMAINS x":                                 "The DOMAINS command must be followed by one of the [DOMAIN, RESOLVER, RECONFIGURE] subcommands, but the following was given: x",
-			"DOMAINS":                                   "The DOMAINS command must be followed by one of the [DOMAIN, RESOLVER, RECONFIGURE] subcommands, but no subcommand was specified.",
-			"DOMAINS RECONFIGURE":                       "DOMAINS RECONFIGURE command must be followed by a domain name.",
-			"DOMAINS RESOLVER CLEAR":                    "Invalid DOMAINS RESOLVER subcommand: CLEAR",
-			"CONFIGPROVIDER CACHE_CLEAR":                `CONFIGPROVIDER CACHE_CLEAR command must be followed by a domain name or "ALL".`,
-			"DOMAINS DOMAIN d":                          "The DOMAINS DOMAIN <name> command must be followed by a subcommand.",
-			"DOMAINS DOMAIN d QUEUE q":                  "DOMAINS DOMAIN <name> QUEUE <queue_name> command must have a subcommand, such as PURGE, INTERNALS, or LIST.",
-			"DOMAINS DOMAIN d QUEUE q PURGE":            `DOMAINS DOMAIN <name> QUEUE <queue_name> PURGE command must be followed by an appId or "*".`,
-			"ENCODING":                                  "The ENCODING option must be followed by one of the [TEXT, JSON_COMPACT, JSON_PRETTY] settings (default: TEXT), but no setting was specified.",
-			"ENCODING XML HELP":                         "The ENCODING option must be followed by one of the [TEXT, JSON_COMPACT, JSON_PRETTY] settings (default: TEXT), but the following was given: XML",
-			"ENCODING JSON_PRETTY":                      "Command must contain at least one word.",
-			"DOMAINS DOMAIN d x":                        "Invalid DOMAIN subcommand: x",
-			"DOMAINS DOMAIN d QUEUE q x":                "Invalid DOMAINS DOMAIN <name> QUEUE <queue_name> subcommand: x",
-			"DOMAINS DOMAIN d QUEUE q LIST a 10":        "Invalid <offset> for DOMAINS DOMAIN <name> QUEUE <queue_name> LIST [<appId>] <offset> <count>: a",
-			"DOMAINS DOMAIN d QUEUE q LIST 0 b":         "Invalid <count> for DOMAINS DOMAIN <name> QUEUE <queue_name> LIST [<appId>] <offset> <count>: b",
-			"DOMAINS DOMAIN d PURGE now":                "Unexpected trailing words in an otherwise well-formed command: The extra words are: now",
-			"STAT HIDE":                                 "Unexpected STAT subcommand: HIDE",
-			"STAT":                                      "STAT command must be followed by a subcommand.",
-			"BROKERCONFIG":                              "BROKERCONFIG command must be followed by a subcommand.",
-			"BROKERCONFIG LOAD":                         "Unexpected BROKERCONFIG subcommand: LOAD",
-			"CONFIGPROVIDER":                            "CONFIGPROVIDER command must be followed by a subcommand.",
-			"DOMAINS RESOLVER":                          "DOMAINS RESOLVER command must be followed by a subcommand.",
-			"DOMAINS DOMAIN":                            "The DOMAINS DOMAIN command must be followed by a domain name.",
-			"DOMAINS DOMAIN d QUEUE":                    "DOMAINS DOMAIN <name> QUEUE command must specify a queue name.",
-			"DOMAINS REMOVE":                            "DOMAINS REMOVE command must be followed by a domain name.",
-			"DOMAINS REMOVE d now":                      "Invalid optional key word 'now' for DOMAINS REMOVE <domain> [FINALIZE]",
-			"DOMAINS REMOVE d FINALIZE now":             "Unexpected trailing words in an otherwise well-formed command: The extra words are: now",
-			"CLUSTERS":                                  "CLUSTERS command must be followed by a subcommand.",
-			"CLUSTERS x":                                "Invalid CLUSTERS subcommand: x",
-			"CLUSTERS CLUSTER":                          "CLUSTERS CLUSTER command must be followed by a cluster name.",
-			"CLUSTERS CLUSTER local":                    "CLUSTERS CLUSTER <name> must be followed by a subcommand.",
-			"CLUSTERS CLUSTER local x":                  "Invalid subcommand after CLUSTERS CLUSTER <name>: x",
-			"CLUSTERS CLUSTER local STATUS x":           "Unexpected trailing words in an otherwise well-formed command: The extra words are: x",
-			"CLUSTERS CLUSTER local STORAGE":            "The command CLUSTERS CLUSTER <name> STORAGE must be followed by a subcommand.",
-			"CLUSTERS CLUSTER local STORAGE x":          "Invalid subcommand after CLUSTERS CLUSTER <name> STORAGE: x",
-			"CLUSTERS CLUSTER local STORAGE DOMAIN":     "The command CLUSTERS CLUSTER <name> STORAGE DOMAIN must be followed by a domain name.",
-			"CLUSTERS CLUSTER local STORAGE DOMAIN d":   "The command CLUSTERS CLUSTER <name> STORAGE DOMAIN <domain_name> must be followed by a subcommand.",
-			"CLUSTERS CLUSTER local STORAGE DOMAIN d x": "Invalid subcommand after CLUSTERS CLUSTER <name> STORAGE DOMAIN <domain_name>: x",
+			"":                                        "Empty input",
+			"no such command":                         `Invalid command. Send "HELP" for list of commands. Invalid command word: no`,
+			"HELP me":                                 "Invalid HELP subcommand: me",
+			"DOMAINS x":                               "The DOMAINS command must be followed by one of the [DOMAIN, RESOLVER, RECONFIGURE] subcommands, but the following was given: x",
+			"DOMAINS":                                 "The DOMAINS command must be followed by one of the [DOMAIN, RESOLVER, RECONFIGURE] subcommands, but no subcommand was specified.",
+			"DOMAINS RECONFIGURE":                     "DOMAINS RECONFIGURE command must be followed by a domain name.",
+			"DOMAINS RESOLVER CLEAR":                  "Invalid DOMAINS RESOLVER subcommand: CLEAR",
+			"CONFIGPROVIDER CACHE_CLEAR":              `CONFIGPROVIDER CACHE_CLEAR command must be followed by a domain name or "ALL".`,
+			"DOMAINS DOMAIN d":                        "The DOMAINS DOMAIN <name> command must be followed by a subcommand.",
+			"DOMAINS DOMAIN d QUEUE q":                "DOMAINS DOMAIN <name> QUEUE <queue_name> command must have a subcommand, such as PURGE, INTERNALS, or LIST.",
+			"DOMAINS DOMAIN d QUEUE q PURGE":          `DOMAINS DOMAIN <name> QUEUE <queue_name> PURGE command must be followed by an appId or "*".`,
+			"ENCODING":                                "The ENCODING option must be followed by one of the [TEXT, JSON_COMPACT, JSON_PRETTY] settings (default: TEXT), but no setting was specified.",
+			"ENCODING XML HELP":                       "The ENCODING option must be followed by one of the [TEXT, JSON_COMPACT, JSON_PRETTY] settings (default: TEXT), but the following was given: XML",
+			"ENCODING JSON_PRETTY":                    "Command must contain at least one word.",
+			"DOMAINS DOMAIN d x":                      "Invalid DOMAIN subcommand: x",
+			"DOMAINS DOMAIN d QUEUE q x":              "Invalid DOMAINS DOMAIN <name> QUEUE <queue_name> subcommand: x",
+			"DOMAINS DOMAIN d QUEUE q LIST a 10":      "Invalid <offset> for DOMAINS DOMAIN <name> QUEUE <queue_name> LIST [<appId>] <offset> <count>: a",
+			"DOMAINS DOMAIN d QUEUE q LIST 0 b":       "Invalid <count> for DOMAINS DOMAIN <name> QUEUE <queue_name> LIST [<appId>] <offset> <count>: b",
+			"DOMAINS DOMAIN d PURGE now":              "Unexpected trailing words in an otherwise well-formed command: The extra words are: now",
+			"STAT HIDE":                               "Unexpected STAT subcommand: HIDE",
+			"STAT":                                    "STAT command must be followed by a subcommand.",
+			"BROKERCONFIG":                            "BROKERCONFIG command must be followed by a subcommand.",
+			"BROKERCONFIG LOAD":                       "Unexpected BROKERCONFIG subcommand: LOAD",
+			"CONFIGPROVIDER":                          "CONFIGPROVIDER command must be followed by a subcommand.",
+			"DOMAINS RESOLVER":                        "DOMAINS RESOLVER command must be followed by a subcommand.",
+			"DOMAINS DOMAIN":                          "The DOMAINS DOMAIN command must be followed by a domain name.",
+			"DOMAINS DOMAIN d QUEUE":                  "DOMAINS DOMAIN <name> QUEUE command must specify a queue name.",
+			"DOMAINS REMOVE":                          "DOMAINS REMOVE command must be followed by a domain name.",
+			"DOMAINS REMOVE d now":                    "Invalid optional key word 'now' for DOMAINS REMOVE <domain> [FINALIZE]",
+			"DOMAINS REMOVE d FINALIZE now":           "Unexpected trailing words in an otherwise well-formed command: The extra words are: now",
+			"CLUSTERS":                                "CLUSTERS command must be followed by a subcommand.",
+			"CLUSTERS x":                              "Invalid CLUSTERS subcommand: x",
+			"CLUSTERS CLUSTER":                        "CLUSTERS CLUSTER command must be followed by a cluster name.",
+			"CLUSTERS CLUSTER local":                  "CLUSTERS CLUSTER <name> must be followed by a subcommand.",
+			"CLUSTERS CLUSTER local x":                "Invalid subcommand after CLUSTERS CLUSTER <name>: x",
+			"CLUSTERS CLUSTER local STATUS x":         "Unexpected trailing words in an otherwise well-formed command: The extra words are: x",
+			"CLUSTERS CLUSTER local STORAGE":          "The command CLUSTERS CLUSTER <name> STORAGE must be followed by a subcommand.",
+			"CLUSTERS CLUSTER local STORAGE x":        "Invalid subcommand after CLUSTERS CLUSTER <name> STORAGE: x",
+			"CLUSTERS CLUSTER local STORAGE DOMAIN":   "The command CLUSTERS CLUSTER <name> STORAGE DOMAIN must be followed by a domain name.",
+			"CLUSTERS CLUSTER local STORAGE DOMAIN d": "The command CLUSTERS CLUSTER <name> STORAGE DOMAIN <domain_name> must be followed by a subcommand.",
+			" ":                                      "Command must contain at least one word.",
+			"STAT SET":                               "The command STAT SET must be followed by a parameter name.",
+			"STAT SET x":                             "The command STAT SET <parameter> must be followed by a new value for the parameter.",
+			"STAT GET":                               "The command STAT GET must be followed by a parameter name.",
+			"STAT GET_ALL x":                         "Unexpected STAT subcommand: GET_ALL",
+			"STAT LIST_TUNABLES x":                   "Unexpected trailing words in an otherwise well-formed command: The extra words are: x",
+			"CLUSTERS CLUSTER local QUEUEHELPER x":   "Unexpected trailing words in an otherwise well-formed command: The extra words are: x",
+			"CLUSTERS CLUSTER local STATE":           "The command CLUSTERS CLUSTER <name> STATE must be followed by a subcommand.",
+			"CLUSTERS CLUSTER local STATE x":         "Invalid subcommand after CLUSTERS CLUSTER <name> STATE: x",
+			"CLUSTERS CLUSTER local STATE ELECTOR":   "The command CLUSTERS CLUSTER <name> STATE ELECTOR must be followed by a subcommand.",
+			"CLUSTERS CLUSTER local STATE ELECTOR x": "Invalid subcommand after CLUSTERS CLUSTER <name> STATE ELECTOR: x",
+			"CLUSTERS CLUSTER local STATE ELECTOR SET_ALL x":    "The command CLUSTERS CLUSTER <name> STATE ELECTOR [SET|SET_ALL] <parameter> must be followed by a new value for the parameter.",
+			"CLUSTERS CLUSTER local STORAGE REPLICATION":        "The command CLUSTERS CLUSTER <name> STORAGE REPLICATION must be followed by a subcommand.",
+			"CLUSTERS CLUSTER local STORAGE REPLICATION GET":    "The command CLUSTERS CLUSTER <name> STORAGE REPLICATION GET must be followed by a parameter name.",
+			"CLUSTERS CLUSTER local STORAGE PARTITION":          "The command CLUSTERS CLUSTER <name> STORAGE PARTITION must be followed by a <partitionId>.",
+			"CLUSTERS CLUSTER local STORAGE PARTITION x ENABLE": "Invalid <partitionId> in command CLUSTERS CLUSTER <name> STORAGE PARTITION <partitionId>: x",
+			"CLUSTERS CLUSTER local STORAGE PARTITION 0":        "The command CLUSTERS CLUSTER <name> STORAGE PARTITION <partitionId> must be followed by a subcommand.",
+			"CLUSTERS CLUSTER local STORAGE PARTITION 0 x":      "Invalid subcommand after CLUSTERS CLUSTER <name> STORAGE PARTITION <partitionId>: x",
+			"CLUSTERS CLUSTER local STORAGE DOMAIN d x":         "Invalid subcommand after CLUSTERS CLUSTER <name> STORAGE DOMAIN <domain_name>: x",
 		} {
 			require.Equal(t, "Unable to decode command (rc: -1, error: '"+reason+"')", w.broker.Admin(command))
 		}
@@ -207,8 +225,12 @@ var jsonCommands = map[string]string{
 	`{"clusters":{"cluster":{"name":"local","command":{"forceGcQueues":{}}}}}`:                                                "CLUSTERS CLUSTER local FORCE_GC_QUEUES",
 	`{"clusters":{"cluster":{"name":"local","command":{"storage":{"summary":{}}}}}}`:                                          "CLUSTERS CLUSTER local STORAGE SUMMARY",
 	`{"clusters":{"cluster":{"name":"local","command":{"storage":{"partition":{"partitionId":0,"command":{"enable":{}}}}}}}}`: "CLUSTERS CLUSTER local STORAGE PARTITION 0 ENABLE",
-	`{"clusters":{"cluster":{"name":"local","command":{"storage":{"domain":{"name":"bmq.test.mem.fanout","command":{"queueStatus":{}}}}}}}}`:             "CLUSTERS CLUSTER local STORAGE DOMAIN bmq.test.mem.fanout QUEUE_STATUS",
-	`{"clusters":{"cluster":{"name":"local","command":{"state":{"elector":{"listTunables":{}}}}}}}`:                                                      "CLUSTERS CLUSTER local STATE ELECTOR LIST_TUNABLES",
+	`{"clusters":{"cluster":{"name":"local","command":{"storage":{"domain":{"name":"bmq.test.mem.fanout","command":{"queueStatus":{}}}}}}}}`: "CLUSTERS CLUSTER local STORAGE DOMAIN bmq.test.mem.fanout QUEUE_STATUS",
+	`{"clusters":{"cluster":{"name":"local","command":{"storage":{"partition":{"partitionId":0,"command":{"disable":{}}}}}}}}`:               "CLUSTERS CLUSTER local STORAGE PARTITION 0 DISABLE",
+	`{"clusters":{"cluster":{"name":"local","command":{"storage":{"partition":{"partitionId":0,"command":{"summary":{}}}}}}}}`:               "CLUSTERS CLUSTER local STORAGE PARTITION 0 SUMMARY",
+	`{"clusters":{"cluster":{"name":"local","command":{"storage":{"partition":{"partitionId":-1,"command":{"rollover":{}}}}}}}}`:             "CLUSTERS CLUSTER local STORAGE PARTITION ALL ROLLOVER",
+	`{"clusters":{"cluster":{"name":"local","command":{"storage":{"replication":{"listTunables":{}}}}}}}`:                                    "CLUSTERS CLUSTER local STORAGE REPLICATION LIST_TUNABLES",
+	`{"clusters":{"cluster":{"name":"local","command":{"state":{"elector":{"listTunables":{}}}}}}}`:                                          "CLUSTERS CLUSTER local STATE ELECTOR LIST_TUNABLES",
 	`{"configProvider":{"clearCache":{"all":{}}}}`:                                                                                                       "CONFIGPROVIDER CACHE_CLEAR ALL",
 	`{"domains":{"resolver":{"clearCache":{"domain":"nope"}}}}`:                                                                                          "DOMAINS RESOLVER CACHE_CLEAR nope",
 	`{"domains":{"reconfigure":{"domain":"bmq.test.mem.fanout"}}}`:                                                                                       "DOMAINS RECONFIGURE bmq.test.mem.fanout",
@@ -240,6 +262,11 @@ func TestCommandsMayBeJSON(t *testing.T) {
 	}
 }
 
+// withoutDomain leaves only the names of queues of a domain.
+func withoutDomain(text string) string {
+	return strings.ReplaceAll(text, "bmq://bmq.test.mem.priority/", "")
+}
+
 func TestACommandForTheOnlyCluster(t *testing.T) {
 	inWorld(t, broker.Config{Cluster: "mine"}, func(t *testing.T, w *world) {
 		c := w.client()
@@ -255,6 +282,12 @@ func TestACommandForTheOnlyCluster(t *testing.T) {
 		require.Regexp(t, `[0-9A-F]{10}\s+0\s+1\s+5  B\s+`+priorityQueue+`  \(non-persistent\)$`,
 			w.broker.Admin("CLUSTERS CLUSTER mine STORAGE DOMAIN bmq.test.mem.priority QUEUE_STATUS"))
 		require.Empty(t, w.broker.Admin("CLUSTERS CLUSTER mine STORAGE DOMAIN bmq.test.mem.fanout QUEUE_STATUS"))
+		c.open(priorityQueue+"2", 1, write)
+		c.open(priorityQueue+"3", 2, write)
+		c.produce(2, "123456")
+		require.Regexp(t, `(?s)^[^q]*q3[^q]*q  \(non-persistent\)$`, withoutDomain(w.broker.Admin("CLUSTERS CLUSTER mine STORAGE DOMAIN bmq.test.mem.priority QUEUE_STATUS")),
+			"those that store something, the largest first")
+		require.Regexp(t, `(?s)ActiveQueues \.\.: 3.*Number of assigned queue-storages: 2`, w.broker.Admin("DOMAINS DOMAIN bmq.test.mem.priority INFOS"))
 		require.Equal(t, "Unknown domain 'nosuch'", w.broker.Admin("CLUSTERS CLUSTER mine STORAGE DOMAIN nosuch QUEUE_STATUS"))
 		require.Contains(t, status, "       0              PRIMARY       "+priorityQueue+"\n")
 		for _, command := range []string{
@@ -263,6 +296,11 @@ func TestACommandForTheOnlyCluster(t *testing.T) {
 			require.Contains(t, w.broker.Admin("CLUSTERS CLUSTER mine "+command), "This broker is the only node of its cluster: ", command)
 			require.Contains(t, w.broker.Admin("ENCODING JSON_COMPACT CLUSTERS CLUSTER mine "+command), `{"error":{"message":"This`)
 		}
+		const partition = "CLUSTERS CLUSTER mine STORAGE PARTITION "
+		require.Equal(t, w.broker.Admin("CLUSTERS CLUSTER mine STORAGE SUMMARY"), w.broker.Admin(partition+"0 SUMMARY"))
+		require.Equal(t, "Too high partitionId value: '1'", w.broker.Admin(partition+"1 DISABLE"))
+		require.Equal(t, "Too low partitionId value: '-1'", w.broker.Admin(partition+"ALL SUMMARY"))
+		require.Contains(t, w.broker.Admin(partition+"ALL ROLLOVER"), "has no files")
 		require.Contains(t, w.broker.Admin("STAT SET PRINT 1"), "no parameters")
 	})
 }

@@ -1,7 +1,10 @@
 package broker
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -44,9 +47,9 @@ func (b *Broker) runCluster(w words) (r *result, err error) {
 	case "STORAGE":
 		action, err = b.storageCommand(&w)
 	case "QUEUEHELPER":
-		w, action = nil, lacks("it has no helper that opens queues at other nodes")
+		action = lacks("it has no helper that opens queues at other nodes")
 	case "STATE":
-		w, action = nil, lacks("it elects nobody")
+		action, err = lacks("it elects nobody"), w.elector()
 	case "":
 		return nil, bad("CLUSTERS CLUSTER <name> must be followed by a subcommand.")
 	default:
@@ -81,18 +84,104 @@ func (b *Broker) storageCommand(w *words) (action func() *result, err error) {
 			if d == nil {
 				return failed(fmt.Sprintf("Unknown domain '%s'", name))
 			}
-			return &result{StorageContent: &storageContent{d.storages()}}
+			return &result{StorageContent: &storageContent{d.storages(1)}}
 		}, err
 	case "PARTITION":
-		*w = nil
-		return lacks("its one partition has no files, and is always there"), nil
+		return b.partitionCommand(w)
 	case "REPLICATION":
-		*w = nil
-		return lacks("it has nobody to replicate to"), nil
+		const command = "The command CLUSTERS CLUSTER <name> STORAGE REPLICATION"
+		return lacks("it has nobody to replicate to"), w.tunable(tunables{
+			missing: command + " must be followed by a subcommand.", wrong: "Invalid subcommand after CLUSTERS CLUSTER <name> STORAGE REPLICATION: ",
+			set: command + " SET", get: command + " GET", all: true,
+		})
 	case "":
 		return nil, bad("The command CLUSTERS CLUSTER <name> STORAGE must be followed by a subcommand.")
 	default:
 		return nil, bad("Invalid subcommand after CLUSTERS CLUSTER <name> STORAGE: %s", k)
+	}
+}
+
+// partitionCommand is a command about a partition, of which there is one.
+func (b *Broker) partitionCommand(w *words) (action func() *result, err error) {
+	const command = "CLUSTERS CLUSTER <name> STORAGE PARTITION"
+	text := w.next()
+	if text == "" {
+		return nil, bad("The command %s must be followed by a <partitionId>.", command)
+	}
+	id, err := strconv.ParseInt(text, 10, 32)
+	switch {
+	case strings.EqualFold(text, "ALL"):
+		id = -1
+	case err != nil:
+		return nil, bad("Invalid <partitionId> in command %s <partitionId>: %s", command, text)
+	}
+	k := w.next()
+	upper := strings.ToUpper(k)
+	switch upper {
+	case "ENABLE", "DISABLE", "SUMMARY", "ROLLOVER":
+	case "":
+		return nil, bad("The command %s <partitionId> must be followed by a subcommand.", command)
+	default:
+		return nil, bad("Invalid subcommand after %s <partitionId>: %s", command, k)
+	}
+	return func() *result {
+		switch {
+		case id > 0:
+			return failed(fmt.Sprintf("Too high partitionId value: '%d'", id))
+		case id < -1 || id < 0 && upper != "ROLLOVER": // which all can do at once
+			return failed(fmt.Sprintf("Too low partitionId value: '%d'", id))
+		case upper == "SUMMARY":
+			return &result{StorageSummary: b.storageSummary()}
+		}
+		return lacks("its one partition has no files, and is always there")()
+	}, nil
+}
+
+// elector takes the rest of a command about elections.
+func (w *words) elector() error {
+	const command = "CLUSTERS CLUSTER <name> STATE"
+	if err := w.only("ELECTOR", "The command "+command+" must be followed by a subcommand.", "Invalid subcommand after "+command+": "); err != nil {
+		return err
+	}
+	return w.tunable(tunables{
+		missing: "The command " + command + " ELECTOR must be followed by a subcommand.", wrong: "Invalid subcommand after " + command + " ELECTOR: ",
+		set: "The command " + command + " ELECTOR [SET|SET_ALL]", get: "The command " + command + " ELECTOR [GET|GET_ALL]", all: true,
+	})
+}
+
+// tunables are the words of commands about parameters, of which this broker has none.
+type tunables struct {
+	missing, wrong, set, get string
+	all                      bool // they can be for all nodes
+}
+
+// tunable takes the rest of a command about parameters.
+func (w *words) tunable(t tunables) error {
+	k := w.next()
+	upper := strings.ToUpper(k)
+	if t.all {
+		upper = strings.TrimSuffix(upper, "_ALL")
+	}
+	switch upper {
+	case "SET":
+		if w.next() == "" {
+			return bad("%s must be followed by a parameter name.", t.set)
+		}
+		if w.next() == "" {
+			return bad("%s <parameter> must be followed by a new value for the parameter.", t.set)
+		}
+		return nil
+	case "GET":
+		if w.next() == "" {
+			return bad("%s must be followed by a parameter name.", t.get)
+		}
+		return nil
+	case "LIST_TUNABLES":
+		return nil
+	case "":
+		return badCommand(t.missing)
+	default:
+		return badCommand(t.wrong + k)
 	}
 }
 
@@ -126,14 +215,23 @@ type storageInfo struct {
 	InternalID   uint32 `json:"internalQueueId"`
 }
 
-func (d *domain) storages() (list []storageInfo) {
+// storages are the queues of a domain that store so many messages, the largest first.
+func (d *domain) storages(atLeast int64) (list []storageInfo) {
 	for _, q := range d.list() {
 		info := q.info()
+		if info.Messages < atLeast {
+			continue
+		}
 		list = append(list, storageInfo{
 			URI: q.uri, Key: appKey(q.uri), Messages: info.Messages, Bytes: info.Bytes, IsPersistent: d.config().Persistent,
 		})
 	}
+	largestFirst(list)
 	return list
+}
+
+func largestFirst(list []storageInfo) {
+	slices.SortStableFunc(list, func(a, b storageInfo) int { return cmp.Compare(b.Bytes, a.Bytes) })
 }
 
 func (r *storageContent) print(s *strings.Builder, line string) {
@@ -229,8 +327,9 @@ func (b *Broker) storageSummary() *storageResult {
 	store := fileStore{State: "open"}
 	store.Summary.Primary, store.Summary.LeaseID, store.Summary.IsAvailable = selfNode, term, true
 	for _, d := range b.allDomains() {
-		store.Summary.Content.Storages = append(store.Summary.Content.Storages, d.storages()...)
+		store.Summary.Content.Storages = append(store.Summary.Content.Storages, d.storages(0)...)
 	}
+	largestFirst(store.Summary.Content.Storages)
 	return &storageResult{Stores: []fileStore{store}}
 }
 
@@ -240,12 +339,9 @@ func (b *Broker) clusterStatus() *result {
 	}
 	r.Nodes.Nodes = []nodeStatus{{selfNode, "E_AVAILABLE", []int{0}}}
 	r.Elector.State, r.Elector.Leader, r.Elector.Status, r.Elector.Sequence.Term = "LEADER", selfNode, "ACTIVE", term
-	for _, q := range r.Summary.Stores[0].Summary.Content.Storages {
-		q.InternalID = ownQueueID
-		r.Queues.Storages = append(r.Queues.Storages, q)
-	}
 	active := 0
 	for _, q := range b.Queues() {
+		r.Queues.Storages = append(r.Queues.Storages, storageInfo{URI: q.URI, Key: appKey(q.URI), InternalID: ownQueueID})
 		if q.Producers+q.Consumers > 0 {
 			active++
 		}

@@ -46,8 +46,11 @@ func (b *Broker) Admin(command string) string {
 
 func (b *Broker) command(text string) (r *result, e encoding, err error) {
 	w := words(strings.Fields(text))
-	if len(w) == 0 {
+	switch {
+	case text == "":
 		return nil, e, bad("Empty input")
+	case len(w) == 0:
+		return nil, e, bad("Command must contain at least one word.")
 	}
 	if isJSON(text) {
 		if w, err = wordsOf(text); err != nil {
@@ -127,19 +130,21 @@ func (w *words) only(word, missing, wrong string) error {
 
 // runStat prints statistics. There is nothing about them that could be set.
 func (b *Broker) runStat(w words) (*result, error) {
-	switch k := w.next(); strings.ToUpper(k) {
-	case "SHOW":
+	if len(w) > 0 && strings.EqualFold(w[0], "SHOW") {
+		w.next()
 		if err := w.end(); err != nil {
 			return nil, err
 		}
 		return &result{Stats: b.stats()}, nil
-	case "SET", "GET", "LIST_TUNABLES":
-		return failed("The statistics of this broker have no parameters"), nil
-	case "":
-		return nil, bad("STAT command must be followed by a subcommand.")
-	default:
-		return nil, bad("Unexpected STAT subcommand: %s", k)
 	}
+	err := w.tunable(tunables{
+		missing: "STAT command must be followed by a subcommand.", wrong: "Unexpected STAT subcommand: ",
+		set: "The command STAT SET", get: "The command STAT GET",
+	})
+	if err != nil {
+		return nil, err
+	}
+	return failed("The statistics of this broker have no parameters"), w.end()
 }
 
 func (b *Broker) runDomains(w words) (*result, error) {
@@ -331,18 +336,20 @@ func parseList(w *words) (l listing, err error) {
 	return l, nil
 }
 
-// pick returns the range of n messages that is asked for.
+// pick returns the range of n messages that is asked for. Like that of the official
+// broker it may begin behind the last one.
 func (l *listing) pick(n int) (from, to int) {
 	from = l.offset
 	if from < 0 {
-		from += n
+		from = max(0, from+n)
 	}
-	from = min(max(0, from), n)
+	count := l.count
 	switch {
-	case l.count == 0:
-		return from, n
-	case l.count < 0:
-		return from - min(from, -l.count), from
+	case count == 0:
+		count = n
+	case count < 0:
+		count = -count
+		from = max(0, from-count)
 	}
-	return from, from + min(n-from, l.count)
+	return from, max(min(from, n), from+min(count, n-from))
 }

@@ -55,7 +55,7 @@ func TestListingsOfEveryLength(t *testing.T) {
 		c.produce(0, "a", "b", "c")
 		for command, want := range map[string]string{
 			"0 10": "Printing 3 message(s) [0-2 / 3]", "1 1": "Printing 1 message(s) [1-1 / 3]", "1 2147483647": "Printing 2 message(s) [1-2 / 3]",
-			"2 -2147483648": "Printing 2 message(s) [0-1 / 3]", "3 -1": "Printing 1 message(s) [2-2 / 3]",
+			"2 -2147483648": "Printing 3 message(s) [0-2 / 3]", "3 -1": "Printing 1 message(s) [2-2 / 3]",
 			"-2147483648 1": "Printing 1 message(s) [0-0 / 3]", "-1 UNLIMITED": "Printing 1 message(s) [2-2 / 3]", "9 9": "Printing 0 message(s)", "1 0": "Printing 2 message(s) [1-2 / 3]",
 			"1 2147483648": "Invalid <count>",
 		} {

@@ -46,7 +46,7 @@ func (r *result) print(e encoding) string {
 		r.Stats.pretty = e == asPretty
 	}
 	if e == asPretty {
-		return escapeSlashes(prettyJSON(r, 4))
+		return escapeSlashes(prettyJSON(r, 4)) + "\n"
 	}
 	return escapeSlashes(compactJSON(r))
 }

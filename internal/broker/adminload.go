@@ -47,9 +47,9 @@ func (d *domain) meter() *meterInfo {
 func (d *domain) result() *domainResult {
 	c := d.config()
 	r := &domainResult{Name: d.name, Config: DomainJSON(c) + "\n", Cluster: d.broker.config.Cluster, Meter: d.meter()}
-	r.Contents.Storages = d.storages()
-	for _, q := range r.Contents.Storages {
-		r.Queues = append(r.Queues, q.URI)
+	r.Contents.Storages = d.storages(1)
+	for _, q := range d.list() {
+		r.Queues = append(r.Queues, q.uri)
 	}
 	slices.Sort(r.Queues)
 	return r
@@ -120,7 +120,7 @@ func (g *group) row(id int) groupRow {
 	row := groupRow{ID: id, Expression: g.key.Text}
 	row.Priority.ID = id
 	for _, s := range g.turn {
-		r := subscriptionRow{ID: s.id}
+		r := subscriptionRow{}
 		r.Consumer.MaxMessages, r.Consumer.MaxBytes = s.window.maxMessages, s.window.maxBytes
 		r.Consumer.Priority, r.Consumer.Count = s.priority, s.count
 		r.Subscriber.SubID = s.stream.subID
@@ -182,7 +182,7 @@ func (a *app) row() consumerRow {
 		}
 	}
 	if a.authorized {
-		atEnd := a.inStep() && a.queue.cursor >= a.queue.store.next
+		atEnd := a.inStep() && a.queue.store.seek(a.queue.cursor) >= a.queue.store.next
 		row.Status, row.AtEnd = "registered", &atEnd
 		if row.State.Consumers > 0 {
 			row.Status = "alive"
@@ -213,6 +213,7 @@ func (l *listing) result(q *queue) *result {
 	}
 	from, to := l.pick(len(all))
 	r := &contentsResult{Offset: from, Total: len(all)}
+	from = min(from, len(all))
 	for _, m := range all[from:to] {
 		at := q.domain.broker.started.Add(m.arrived).UTC().Round(time.Microsecond)
 		r.Messages = append(r.Messages, contentsLine{

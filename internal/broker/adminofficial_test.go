@@ -200,7 +200,7 @@ func TestAnswersInJSONHaveTheOfficialSchema(t *testing.T) {
 		require.Equal(t, "registered", engine.ConsumerStates[1]["status"])
 		require.Equal(t, 1.0, engine.ConsumerStates[0]["appState"].(map[string]any)["numConsumers"])
 		require.Contains(t, w.broker.Admin("ENCODING JSON_COMPACT "+queue+" INTERNALS"), `"Routing":{"subscriptionGroups":[{"id":1,"expression":"",`+
-			`"upstreamSubQueueId":0,"priorityGroup":{"id":1,"highestSubscriptions":[{"downstreamSubscriptionId":1,"consumer":{"maxUnconfirmedMessages":2,`+
+			`"upstreamSubQueueId":0,"priorityGroup":{"id":1,"highestSubscriptions":[{"downstreamSubscriptionId":0,"consumer":{"maxUnconfirmedMessages":2,`+
 			`"maxUnconfirmedBytes":100,"consumerPriority":0,"consumerPriorityCount":1},"subscriber":{"downstreamSubQueueId":1}}]}}]}`)
 		require.Contains(t, w.broker.Admin(queue+" INTERNALS"), "STATE_FULL [Messages (STATE_FULL): 2 (2 - 2 - 2), Bytes (STATE_NORMAL): 10  B (0  B - 0  B - 100  B)]")
 
@@ -257,7 +257,7 @@ func TestAnswersInJSONHaveTheOfficialSchema(t *testing.T) {
 			require.Equal(t, `{"error":{"message":"Domain 'x' doesn't exist"}}`, w.broker.Admin("ENCODING JSON_COMPACT "+command))
 		}
 		require.Equal(t, "Invalid 'LIST' command: invalid APPID", w.broker.Admin(queue+" LIST nosuch 0 10"))
-		require.Equal(t, "{\n    \"success\": {\n\n    }\n}", w.broker.Admin("encoding json_pretty CONFIGPROVIDER CACHE_CLEAR ALL"))
+		require.Equal(t, "{\n    \"success\": {\n\n    }\n}\n", w.broker.Admin("encoding json_pretty CONFIGPROVIDER CACHE_CLEAR ALL"))
 		require.Contains(t, w.broker.Admin("ENCODING JSON_COMPACT HELP PLUMBING"), `"isPlumbing":true`)
 		require.Equal(t, w.broker.Admin("HELP"), w.broker.Admin("ENCODING TEXT HELP"))
 		require.True(t, json.Valid([]byte(w.broker.Admin("ENCODING JSON_PRETTY STAT SHOW"))))

@@ -220,7 +220,7 @@ type groupRow struct {
 }
 
 type subscriptionRow struct {
-	ID       uint32 `json:"downstreamSubscriptionId"`
+	ID       uint32 `json:"downstreamSubscriptionId"` // the official broker never sets it
 	Consumer struct {
 		MaxMessages int64 `json:"maxUnconfirmedMessages"`
 		MaxBytes    int64 `json:"maxUnconfirmedBytes"`

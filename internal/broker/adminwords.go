@@ -48,8 +48,12 @@ type commandSchema struct {
 			Command struct {
 				Status, QueueHelper, ForceGcQueues word
 				Storage                            *struct {
-					Summary word
-					Domain  *struct{ Name string }
+					Summary   word
+					Domain    *struct{ Name string }
+					Partition *struct {
+						PartitionID int
+						Command     struct{ Enable, Disable, Summary, Rollover word }
+					}
 				}
 			}
 		}
@@ -158,13 +162,25 @@ func (c *commandSchema) clusters() words {
 	case command.ForceGcQueues != nil:
 		return append(w, "FORCE_GC_QUEUES")
 	case command.Storage == nil:
-		return append(w, "STATE")
+		return append(w, "STATE", "ELECTOR", "LIST_TUNABLES") // one is as good as the other
 	case command.Storage.Summary != nil:
 		return append(w, "STORAGE", "SUMMARY")
 	case command.Storage.Domain != nil:
 		return append(w, "STORAGE", "DOMAIN", command.Storage.Domain.Name, "QUEUE_STATUS")
+	case command.Storage.Partition == nil:
+		return append(w, "STORAGE", "REPLICATION", "LIST_TUNABLES") // one is as good as the other
 	}
-	return append(w, "STORAGE", "PARTITION")
+	p := c.Clusters.Cluster.Command.Storage.Partition
+	w = append(w, "STORAGE", "PARTITION", strconv.Itoa(p.PartitionID))
+	switch {
+	case p.Command.Enable != nil:
+		return append(w, "ENABLE")
+	case p.Command.Disable != nil:
+		return append(w, "DISABLE")
+	case p.Command.Rollover != nil:
+		return append(w, "ROLLOVER")
+	}
+	return append(w, "SUMMARY")
 }
 
 // isJSON tells whether a command is one in JSON.
