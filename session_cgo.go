@@ -207,8 +207,8 @@ func (s *nativeSession) start(ctx context.Context) engine.Status {
 const startMargin = 100 * time.Millisecond
 
 // diagnosisTime is how long an attempt to connect may take that is made only to say why
-// it fails.
-const diagnosisTime = 200 * time.Millisecond
+// it fails. On a busy machine even a refusal takes a while.
+const diagnosisTime = time.Second
 
 // whyNot finds out why there is no connection. libbmq does not say: it tries on.
 func (s *nativeSession) whyNot(ctx context.Context, since time.Time) error {
