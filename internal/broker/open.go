@@ -57,8 +57,8 @@ func (s *session) findQueue(p *ctrl.QueueHandleParameters) (*queue, *ctrl.Status
 	if err != nil {
 		return nil, status(ctrl.StatusRefused, 0, uriText(err))
 	}
-	if failed := checkOpen(p); failed != nil {
-		return nil, status(ctrl.StatusInvalidArgument, failed.code, failed.text)
+	if wrong := checkOpen(p); wrong != "" {
+		return nil, status(ctrl.StatusInvalidArgument, 0, wrong)
 	}
 	d, failed := s.broker.domainFor(uri.QualifiedDomain())
 	if failed != nil {
@@ -68,37 +68,27 @@ func (s *session) findQueue(p *ctrl.QueueHandleParameters) (*queue, *ctrl.Status
 	if len(s.handles) >= maxHandles {
 		return nil, status(ctrl.StatusRefused, codeLimit, "maximum number of queues reached")
 	}
-	if h := s.handles[p.QID]; h != nil && h.queue.uri != uri.Canonical() {
-		return nil, status(ctrl.StatusInvalidArgument, codeUnknown, "queueId is already in use for a different queue")
-	}
 	return d.open(uri)
 }
 
-// invalid is why parameters are refused.
-type invalid struct {
-	code int32
-	text string
-}
-
-func checkOpen(p *ctrl.QueueHandleParameters) *invalid {
+// checkOpen says what is wrong with parameters, whatever the queue, or nothing.
+func checkOpen(p *ctrl.QueueHandleParameters) string {
 	writer := p.Flags&ctrl.QueueFlagWrite != 0
 	switch {
 	case p.ReadCount <= 0 && p.WriteCount <= 0 && p.AdminCount <= 0:
-		return &invalid{0, "At least one of ([read|write]) Count must be >0"}
+		return "At least one of ([read|write]) Count must be >0"
 	case p.AdminCount != 0:
-		return &invalid{0, "adminCount must be 0"}
+		return "adminCount must be 0"
 	case (p.Flags&ctrl.QueueFlagRead != 0) != (p.ReadCount > 0):
-		return &invalid{0, "Read flag and readCount must both be set accordingly"}
+		return "Read flag and readCount must both be set accordingly"
 	case writer != (p.WriteCount > 0):
-		return &invalid{0, "Write flag and writeCount must both be set accordingly"}
+		return "Write flag and writeCount must both be set accordingly"
 	case p.QID >= firstReservedQueueID:
-		return &invalid{0, "qId must not be set from the reserved queue ids range"}
+		return "qId must not be set from the reserved queue ids range"
 	case writer && p.SubIDInfo != nil && p.SubIDInfo.AppID != ctrl.DefaultAppID:
-		return &invalid{0, "AppId should not be specified in the URI if queue is opened in write mode"}
-	case p.Flags&ctrl.QueueFlagAdmin != 0 || p.ReadCount < 0 || p.WriteCount < 0:
-		return &invalid{codeUnknown, "Invalid handle parameters specified"}
+		return "AppId should not be specified in the URI if queue is opened in write mode"
 	}
-	return nil
+	return ""
 }
 
 // subStream is the application that parameters are about, and its number.
@@ -109,15 +99,22 @@ func subStream(p *ctrl.QueueHandleParameters) ctrl.SubQueueIDInfo {
 	return *p.SubIDInfo
 }
 
-// attach opens a queue, which is locked, for the session.
+// attach opens a queue, which is locked, for the session. What it refuses is refused
+// after what the domain is asked for, as with the official broker.
 func (s *session) attach(q *queue, p *ctrl.QueueHandleParameters) *ctrl.Status {
+	if p.Flags&ctrl.QueueFlagAdmin != 0 || p.ReadCount < 0 || p.WriteCount < 0 {
+		return status(ctrl.StatusInvalidArgument, codeUnknown, "Invalid handle parameters specified")
+	}
 	sub := subStream(p)
 	if failed := q.admit(p, sub.AppID); failed != nil {
 		return failed
 	}
 	h, isOpen := s.handles[p.QID]
-	if !isOpen {
+	switch {
+	case !isOpen:
 		h = &handle{session: s, queue: q, id: p.QID}
+	case h.queue != q:
+		return status(ctrl.StatusInvalidArgument, codeUnknown, "queueId is already in use for a different queue")
 	}
 	st := h.stream(sub.AppID)
 	switch other := h.streamByID(sub.SubID); {
