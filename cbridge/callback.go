@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"unsafe"
 
+	"github.com/bmq-go/bmq/internal/pages"
 	pointer "github.com/mattn/go-pointer"
 )
 
@@ -59,7 +60,7 @@ func resize[T any](scratch *[]T, n int) []T {
 
 func (s *Session) onMessages(event *C.bmqb_event) {
 	messages := resize(&s.messages, int(event.count))
-	bytes := make([]byte, event.bytes)
+	bytes := pages.Make(int(event.bytes))
 	C.bmqb_fill_messages(event.source, (*C.bmqb_message)(unsafe.Pointer(unsafe.SliceData(messages))), bytesPointer(bytes))
 	s.handler.OnMessages(messages, bytes)
 }

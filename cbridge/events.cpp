@@ -16,6 +16,10 @@ namespace {
 /// Memory of rare huge events is not kept.
 const std::size_t k_MAX_SCRATCH = 16 << 10;
 
+/// So many empty payloads are kept: more than there are messages of some size in an
+/// event.
+const std::size_t k_MAX_PAYLOADS = 2 << 10;
+
 uint64_t numberOf(const bmqt::CorrelationId& id)
 {
     return id.isNumeric() ? static_cast<uint64_t>(id.theNumeric()) : 0;
@@ -85,9 +89,12 @@ void Events::readMessages(const bmqa::MessageEvent& from)
             out.properties_error = readProperties(message);
             out.properties_size  = static_cast<int32_t>(d_properties.size() - before);
         }
-        bdlbb::Blob& payload = d_payloads.emplace_back();
+        if (d_payloads.size() == d_messages.size()) {
+            d_payloads.emplace_back();
+        }
+        bdlbb::Blob& payload = d_payloads[d_messages.size()];
         if (message.getData(&payload) != 0) {
-            d_payloads.pop_back();
+            payload.removeAll();
             d_properties.resize(d_properties.size() - out.properties_size);
             continue;  // logged by the SDK; it comes again, not being confirmed
         }
@@ -139,16 +146,22 @@ void Events::readAcks(const bmqa::MessageEvent& from)
 
 void Events::release()
 {
+    if (d_properties.capacity() > (1 << 20)) {
+        std::vector<char>().swap(d_properties);
+    }
+    // One more than there are messages may be filled where an exception ended reading.
+    for (std::size_t i = 0; i < d_payloads.size() && i <= d_messages.size(); ++i) {
+        d_payloads[i].removeAll();  // which keeps its table of buffers
+    }
+    if (d_payloads.size() > k_MAX_PAYLOADS) {
+        d_payloads.resize(k_MAX_PAYLOADS);
+    }
     if (d_messages.size() > k_MAX_SCRATCH || d_acks.size() > k_MAX_SCRATCH) {
         std::vector<bmqb_message>().swap(d_messages);
         std::vector<bmqb_ack>().swap(d_acks);
     }
-    if (d_properties.capacity() > (1 << 20)) {
-        std::vector<char>().swap(d_properties);
-    }
     d_messages.clear();
     d_acks.clear();
-    d_payloads.clear();
     d_properties.clear();
 }
 

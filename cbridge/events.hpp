@@ -20,7 +20,7 @@ class Events : public bmqa::SessionEventHandler {
     void                             *d_handle;
     std::vector<bmqb_message>         d_messages;
     std::vector<bmqb_ack>             d_acks;
-    std::deque<bdlbb::Blob>           d_payloads;    // of d_messages; they share the event's memory
+    std::deque<bdlbb::Blob>           d_payloads;    // of d_messages, which share the event's memory; then empty ones
     std::vector<char>                 d_properties;  // of d_messages, one behind the other
     bmqa::MessageProperties           d_scratch;
     bdlbb::PooledBlobBufferFactory    d_buffers;

@@ -5,15 +5,15 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/bmq-go/bmq/internal/pages"
 	"github.com/bmq-go/bmq/internal/wire"
 )
 
 const (
 	// minBuffer is what an idle stream costs; maxBuffer is how far the buffer of a
-	// busy one grows: the official broker fills events up to a little more than 1 MiB.
-	// An event larger than that gets a buffer of its own size.
+	// busy one grows. An event larger than that gets a buffer of its own size.
 	minBuffer = 16 << 10
-	maxBuffer = 1<<20 + 64<<10
+	maxBuffer = pages.Largest
 	// keepBlock is what small events that are kept share.
 	keepBlock = 16 << 10
 	// maxEmptyReads is how often in a row a stream may give neither data nor an error.
@@ -74,7 +74,7 @@ func (r *Reader) Keep() []byte {
 		r.frame, r.buf, r.start, r.end = nil, nil, 0, 0 // an idle stream holds on to none of it
 		return frame
 	case n > keepBlock/4:
-		return copyOf(r.frame)
+		return pages.Copy(r.frame)
 	}
 	if cap(r.block)-len(r.block) < n {
 		r.block = make([]byte, 0, keepBlock)

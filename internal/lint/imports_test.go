@@ -17,14 +17,15 @@ var mayImport = map[string][]string{
 	"sessionevents":      {},
 	"internal/expr":      {},
 	"internal/pace":      {},
+	"internal/pages":     {},
 	"internal/slab":      {},
 	"internal/wire":      {},
 	"internal/wire/ctrl": {"internal/wire"},
-	"internal/framing":   {"internal/wire"},
+	"internal/framing":   {"internal/pages", "internal/wire"},
 
 	"internal/engine":   {"internal/wire"},
 	"internal/portable": {"internal/engine", "internal/framing", "internal/pace", "internal/wire", "internal/wire/ctrl"},
-	"cbridge":           {"include", "internal/engine", "internal/slab", "internal/wire"},
+	"cbridge":           {"include", "internal/engine", "internal/pages", "internal/slab", "internal/wire"},
 	".": {
 		"cbridge", "include", "internal/engine", "internal/pace", "internal/portable", "internal/slab", "internal/wire",
 		"internal/expr", "sessionevents",

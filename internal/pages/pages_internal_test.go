@@ -1,4 +1,4 @@
-package framing
+package pages
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 )
 
 // collect has the garbage collector run until done, which may take several collections:
@@ -18,6 +19,8 @@ func collect(t *testing.T, done func() bool) {
 		runtime.GC()
 	}
 }
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestKeptEventsAreNotWrittenToAgain(t *testing.T) {
 	const rounds, held = 4000, 64
@@ -34,17 +37,32 @@ func TestKeptEventsAreNotWrittenToAgain(t *testing.T) {
 		}
 		k := &all[rnd.IntN(held)]
 		require.Equal(t, len(k.event), bytes.Count(k.event, []byte{k.fill}), "an event that was kept has changed")
-		// Half of an event keeps all of it.
-		*k = kept{copyOf(bytes.Repeat([]byte{byte(i)}, n))[n/2:], byte(i)}
-		require.LessOrEqual(t, paged.Load(), int64(maxPages))
+		*k = kept{fill: byte(i)}
+		k.event = Copy(bytes.Repeat([]byte{k.fill}, n))
+		if i%2 == 0 {
+			k.event = Make(n)
+			for at := range k.event {
+				k.event[at] = k.fill
+			}
+		}
+		k.event = k.event[n/2:] // half of an event keeps all of it
+		require.LessOrEqual(t, paged.Load(), int64(most))
 		if i%200 == 0 {
 			runtime.GC()
 		}
 	}
 }
 
+func TestMemoryIsAsLongAsAskedFor(t *testing.T) {
+	for _, n := range []int{0, 1, smallest - 1, smallest, 8 << 10, 8<<10 + 1, Largest, Largest + 1} {
+		require.Len(t, Make(n), n)
+		require.Equal(t, n, cap(Make(n)), "what is behind belongs to nobody")
+		require.Len(t, Copy(make([]byte, n)), n)
+	}
+}
+
 func TestPagesAreUsedAgainAndGoWhenTheyAreNot(t *testing.T) {
-	if !reusePages {
+	if !reuse {
 		t.Skip("pages are not used again under the race detector")
 	}
 	event := make([]byte, 200<<10)
@@ -55,7 +73,7 @@ func TestPagesAreUsedAgainAndGoWhenTheyAreNot(t *testing.T) {
 	}
 	collect(t, func() bool {
 		before := total()
-		require.Len(t, copyOf(event), len(event))
+		require.Len(t, Copy(event), len(event))
 		return total()-before < uint64(len(event))
 	})
 	require.Positive(t, paged.Load())
@@ -63,14 +81,14 @@ func TestPagesAreUsedAgainAndGoWhenTheyAreNot(t *testing.T) {
 }
 
 func TestThereAreNoMorePagesThanTheirBound(t *testing.T) {
-	event := make([]byte, maxBuffer)
+	event := make([]byte, Largest)
 	var all [][]byte
-	for range 2 * maxPages / maxBuffer {
-		all = append(all, copyOf(event))
-		require.LessOrEqual(t, paged.Load(), int64(maxPages))
+	for range 2 * most / Largest {
+		all = append(all, Copy(event))
+		require.LessOrEqual(t, paged.Load(), int64(most))
 	}
-	if reusePages {
-		require.Greater(t, paged.Load(), int64(maxPages-2*maxBuffer))
+	if reuse {
+		require.Greater(t, paged.Load(), int64(most-2*Largest))
 	}
 	runtime.KeepAlive(all)
 	collect(t, func() bool { return paged.Load() == 0 })

@@ -1,7 +1,0 @@
-//go:build race
-
-package framing
-
-// reusePages is false under the race detector, which does not see that whoever read a
-// page before can't do so any more.
-const reusePages = false
