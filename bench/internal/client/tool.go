@@ -45,6 +45,8 @@ func runTool(ctx context.Context, path string, j *job.Job) (*job.Result, error) 
 		return toolPosts(ctx, path, j)
 	case j.Kind == job.Consume:
 		return toolConsumes(ctx, path, j)
+	case j.Kind == job.Paced:
+		return toolPaces(ctx, path, j)
 	}
 	return nil, fmt.Errorf("the tool does not know the kind of work %q", j.Kind)
 }

@@ -84,6 +84,9 @@ func latencies() []Scenario {
 		s.Of, s.Share = most.Name, share
 		list = append(list, s)
 	}
+	beside := priority("latency/at-half-of-c++", job.Job{Kind: job.Paced, Size: base, Acks: true}, Portable, Native, Tool)
+	beside.Of, beside.Whose, beside.Share = "post/1KiB", Tool, 0.5
+	list = append(list, beside)
 	for _, rate := range []float64{1000, 5000} {
 		list = append(list, priority(fmt.Sprintf("latency/at-%.0f-per-second", rate),
 			job.Job{Kind: job.Paced, Size: base, Acks: true, Rate: rate}, most.Clients...))

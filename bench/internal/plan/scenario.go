@@ -38,9 +38,10 @@ type Scenario struct {
 	Readers []string // application ids of the queue's readers, or one empty id
 	Clients []string
 	Quick   bool // part of the short run
-	// Of, for paced runs, is the scenario whose rate is taken Share of, for each client its
-	// own. Without it Job.Rate holds.
+	// Of, for paced runs, is the scenario whose rate is taken Share of: that of the client
+	// Whose, or for each client its own. Without it Job.Rate holds.
 	Of    string
+	Whose string
 	Share float64
 	Limit int // of messages; 0: as many as the time allows
 }

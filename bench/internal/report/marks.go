@@ -50,6 +50,7 @@ var Marks = []Mark{
 	{"p99", &result.P99, "latency/one-at-a-time", plan.Portable, plan.Python, 0, 0.65},
 	{"p50", &result.P50, "latency/one-at-a-time", plan.Portable, plan.FloorOne, 0, 1.15},
 	{"p99", &result.P99, "latency/one-at-a-time", plan.Portable, plan.FloorOne, 0, 1.15},
+	{"p99", &result.P99, "latency/at-half-of-c++", plan.Portable, plan.Tool, 0, 1},
 	{"posts/s", &result.Rate, "null/post/128B", plan.Portable, "", 1_500_000, 0},
 	{"MB/s", &result.Throughput, "null/post/16KiB", plan.Portable, "", 1000, 0},
 	{"allocations per post without a callback", &result.Allocs, "post/1KiB/no-acks", plan.Portable, "", 0, 0.05},

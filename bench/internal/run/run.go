@@ -4,6 +4,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -85,9 +86,10 @@ func (r *Runner) measure(ctx context.Context, s *plan.Scenario, c *client.Client
 	where := cell{s.Name, c.Name}
 	j := s.Job
 	if s.Of != "" {
-		most, ok := result.Median(r.rates[cell{s.Of, c.Name}])
+		whose := cmp.Or(s.Whose, c.Name)
+		most, ok := result.Median(r.rates[cell{s.Of, whose}])
 		if !ok {
-			return fmt.Errorf("it has no rate of %s to go by", s.Of)
+			return fmt.Errorf("there is no rate of %s with %s to go by", s.Of, whose)
 		}
 		j.Rate = most * s.Share
 	}

@@ -56,6 +56,21 @@ func TestRoundsAreInterleavedAndClientsTakeTurns(t *testing.T) {
 	require.Empty(t, r.LeftOut())
 }
 
+func TestRateMayBeThatOfOneClientForAll(t *testing.T) {
+	var did jobs
+	list := []plan.Scenario{
+		{Name: "post", Job: job.Job{Kind: job.Post, Size: 10}, Domain: "d", Clients: []string{"python"}},
+		{Name: "half", Job: job.Job{Kind: job.Paced, Size: 10}, Domain: "d", Clients: []string{"portable"}, Of: "post", Whose: "python", Share: 0.5},
+	}
+	r := runner(did.fake("portable", -1), did.fake("python", -1))
+	r.Rounds = 1
+	require.NoError(t, r.Run(t.Context(), list))
+	require.Equal(t, jobs{"python post 2000 0", "python post 1000 0", "portable paced 1000 5000"}, did)
+	r = runner(did.fake("portable", -1))
+	require.NoError(t, r.Run(t.Context(), list))
+	require.Equal(t, []string{"half with portable: there is no rate of post with python to go by"}, r.LeftOut())
+}
+
 func TestClientThatFailsIsLeftOutOfThatScenario(t *testing.T) {
 	var did jobs
 	r := runner(did.fake("portable", 2), did.fake("python", -1))
