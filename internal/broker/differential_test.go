@@ -169,6 +169,10 @@ type differential struct {
 	rid         int32
 	counter     uint32
 	done        []string
+	// again is what who has to send next: what it sent last was refused, and has its
+	// effect in the official broker nevertheless, once consumers come or go.
+	again *ctrl.ConfigureStream
+	who   *twin
 }
 
 func (d *differential) connect() *twin {
@@ -220,9 +224,14 @@ func (d *differential) step() {
 	var what string
 	var raw []byte
 	switch n := d.random.IntN(100); {
+	case d.again != nil:
+		c = d.who
+		what, raw = d.request(ctrl.Choice{ConfigureStream: d.again})
+		d.again = nil
 	case n < 22:
 		what, raw = d.request(d.open())
 	case n < 45:
+		d.who = c
 		what, raw = d.request(d.configure())
 	case n < 55:
 		what, raw = d.request(d.close(c))
@@ -400,6 +409,8 @@ func (d *differential) configure() ctrl.Choice {
 		}
 		if d.random.IntN(20) == 0 {
 			s.Consumers[0].ConsumerPriorityCount = 0
+			d.again = &ctrl.ConfigureStream{QID: req.QID}
+			d.again.StreamParameters.AppID = req.StreamParameters.AppID
 		}
 		req.StreamParameters.Subscriptions = append(req.StreamParameters.Subscriptions, s)
 	}
