@@ -58,6 +58,7 @@ func posting() (list []Scenario) {
 	return append(list,
 		priority("post/1KiB/no-acks", job.Job{Kind: job.Post, Size: base}, ours...),
 		priority("post/1KiB/batch-16", job.Job{Kind: job.Post, Size: base, Acks: true, Batch: 16}, ours...),
+		priority("post/1KiB/batch-64", job.Job{Kind: job.Post, Size: base, Acks: true, Batch: FloorBatch}, Portable, Native, Tool),
 		priority("post/1KiB/batch-128", job.Job{Kind: job.Post, Size: base, Acks: true, Batch: 128}, ours...),
 	)
 }
