@@ -27,6 +27,10 @@ int load(bmqa::MessageProperties *properties, const char *area, int32_t size)
 /// belongs to them leaves the processor's cache.
 const int64_t k_EVENT_BYTES = 64 << 10;
 
+/// And so many posts at most: each begins a new buffer of the event, and the SDK counts
+/// through them for the next one.
+const int32_t k_EVENT_POSTS = 64;
+
 /// Payloads from this size on are not copied once more by the SDK, which refers to the
 /// chunk until it has no more use for them. For smaller ones copying is cheaper.
 const int32_t k_REFERRED_BYTES = 512;
@@ -51,7 +55,7 @@ int32_t fitting(const bmqb_post_record *posts, int32_t count)
 {
     int64_t bytes = 0;
     int32_t n     = 0;
-    while (n < count && (n == 0 || bytes + sizeOf(posts[n]) <= k_EVENT_BYTES)) {
+    while (n < count && n < k_EVENT_POSTS && (n == 0 || bytes + sizeOf(posts[n]) <= k_EVENT_BYTES)) {
         bytes += sizeOf(posts[n++]);
     }
     return n;
