@@ -22,6 +22,9 @@ const (
 	// are paceUntil.
 	paceFrom  = 8 << 20
 	paceUntil = 6 << 20
+	// pacedSize is what a post counts for at least in that: libbmq keeps a buffer for it,
+	// however small it is.
+	pacedSize = 1 << 10
 	// maxConfirms is how many confirmations may wait.
 	maxConfirms = 1 << 20
 	// eventPosts is how many posts go into an event while there is no connection.
@@ -56,6 +59,7 @@ type nativeOutbox struct {
 	kept         []nativePost          // posts that nobody waits for, and libbmq keeps until it is connected
 	pending      int                   // posts without an answer, or not handed over
 	pendingBytes int64
+	pacedBytes   int64 // the same as pace counts it
 	unsentBytes  int64
 
 	stats struct{ out, posted, confirms, retransmitted uint64 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/bmq-go/bmq/cbridge"
 	"github.com/bmq-go/bmq/internal/engine"
+	"github.com/bmq-go/bmq/internal/pace"
 	"github.com/stretchr/testify/require"
 )
 
@@ -40,6 +41,14 @@ func postPaced(t *testing.T, o *nativeOutbox, q *nativeQueue) {
 	require.True(t, o.post(t.Context(), q, &put).OK())
 }
 
+func acknowledge(o *nativeOutbox, numbers []uint64) {
+	var acks []cbridge.Ack
+	for _, n := range numbers {
+		acks = append(acks, cbridge.Ack{ID: n})
+	}
+	o.acked(acks, new(engine.AckBatch))
+}
+
 func TestAcksReleaseNativePostsThatWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, q, numbers := pacedOutbox(t)
@@ -51,19 +60,29 @@ func TestAcksReleaseNativePostsThatWait(t *testing.T) {
 		}()
 		synctest.Wait()
 		require.True(t, o.pace.Waiting(), "it waits")
-		ack := func(numbers []uint64) {
-			var acks []cbridge.Ack
-			for _, n := range numbers {
-				acks = append(acks, cbridge.Ack{ID: n})
-			}
-			o.acked(acks, new(engine.AckBatch))
-		}
-		ack(numbers[:1])
+		acknowledge(o, numbers[:1])
 		synctest.Wait()
 		require.True(t, o.pace.Waiting(), "a little is not enough")
-		ack(numbers[1:6])
+		acknowledge(o, numbers[1:6])
 		<-posted
 		require.Equal(t, start, time.Now())
+	})
+}
+
+func TestVeryManySmallNativePostsFallInStepToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, q, numbers := pacedOutbox(t)
+		acknowledge(o, numbers)
+		var b nativeBatch
+		start := time.Now()
+		for range paceFrom/pacedSize + 1 {
+			require.Equal(t, start, time.Now(), "nothing waited so far")
+			require.True(t, o.post(t.Context(), q, &engine.Put{Payload: []byte("x"), WantAck: true}).OK())
+			require.True(t, o.take(&b))
+			o.handedOver(&b, 0, len(b.records))
+			b.reset()
+		}
+		require.Equal(t, pace.For, time.Since(start))
 	})
 }
 

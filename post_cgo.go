@@ -24,7 +24,7 @@ func (o *nativeOutbox) post(ctx context.Context, q *nativeQueue, put *engine.Put
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.live && o.s.cfg.ChannelWriteTimeout != 0 {
-		o.pace.Wait(ctx, &o.mu, o.pendingBytes)
+		o.pace.Wait(ctx, &o.mu, o.pacedBytes)
 	}
 	if st := o.admit(ctx, q, p.size); !st.OK() {
 		return st
@@ -46,6 +46,7 @@ func (o *nativeOutbox) post(ctx context.Context, q *nativeQueue, put *engine.Put
 	o.front.posts = append(o.front.posts, p)
 	o.pending++
 	o.pendingBytes += p.size
+	o.pacedBytes += max(p.size, pacedSize)
 	o.unsentBytes += p.size
 	o.stats.posted++
 	o.signal()
@@ -191,8 +192,9 @@ func (o *nativeOutbox) giveUp(b *nativeBatch, from int) {
 func (o *nativeOutbox) forget(p *nativePost) {
 	o.pending--
 	o.pendingBytes -= p.size
+	o.pacedBytes -= max(p.size, pacedSize)
 	p.epoch.pending--
-	o.pace.Answered(o.pendingBytes)
+	o.pace.Answered(o.pacedBytes)
 }
 
 // fail answers the posts of a queue that is gone.
