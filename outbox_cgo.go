@@ -22,8 +22,7 @@ const (
 	// are paceUntil.
 	paceFrom  = 8 << 20
 	paceUntil = 6 << 20
-	// pacedSize is what a post counts for at least in that: libbmq keeps a buffer for it,
-	// however small it is.
+	// pacedSize is what a post counts for at least in that.
 	pacedSize = 1 << 10
 	// maxConfirms is how many confirmations may wait.
 	maxConfirms = 1 << 20
@@ -72,6 +71,10 @@ type nativePost struct {
 	epoch  *postEpoch
 	size   int64
 }
+
+// paced is what the post counts for in what falls in step: libbmq keeps a buffer for it,
+// however small it is.
+func (p *nativePost) paced() int64 { return max(p.size, pacedSize) }
 
 // postEpoch counts posts between two flushes.
 type postEpoch struct{ pending int }

@@ -46,7 +46,7 @@ func (o *nativeOutbox) post(ctx context.Context, q *nativeQueue, put *engine.Put
 	o.front.posts = append(o.front.posts, p)
 	o.pending++
 	o.pendingBytes += p.size
-	o.pacedBytes += max(p.size, pacedSize)
+	o.pacedBytes += p.paced()
 	o.unsentBytes += p.size
 	o.stats.posted++
 	o.signal()
@@ -192,7 +192,7 @@ func (o *nativeOutbox) giveUp(b *nativeBatch, from int) {
 func (o *nativeOutbox) forget(p *nativePost) {
 	o.pending--
 	o.pendingBytes -= p.size
-	o.pacedBytes -= max(p.size, pacedSize)
+	o.pacedBytes -= p.paced()
 	p.epoch.pending--
 	o.pace.Answered(o.pacedBytes)
 }

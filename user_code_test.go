@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"runtime"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/bmq-go/bmq"
 	"github.com/bmq-go/bmq/bmqtest"
+	"github.com/bmq-go/bmq/internal/logtest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -63,25 +63,12 @@ func requireFailedStart(t *testing.T, name string, opts ...bmq.Option) {
 		defer cancel()
 		want = context.DeadlineExceeded
 	}
-	logger := slog.New(onWarning{slog.DiscardHandler, cancel})
+	logger := logtest.OnWarning(cancel)
 	_, err := bmq.NewSession(ctx, ignore, append(opts, bmq.WithLogger(logger))...)
 	require.ErrorIs(t, err, want)
 	if name == "panics" || name == "fails" {
 		require.ErrorContains(t, err, "no luck")
 	}
-}
-
-// onWarning is a log that does something when there is a warning in it.
-type onWarning struct {
-	slog.Handler
-	do func()
-}
-
-func (onWarning) Enabled(_ context.Context, l slog.Level) bool { return l == slog.LevelWarn }
-
-func (h onWarning) Handle(context.Context, slog.Record) error {
-	h.do()
-	return nil
 }
 
 // noTracer answers with no span and no context.
@@ -198,7 +185,7 @@ func answering(t *testing.T, text string) (uri string) {
 func TestWhatIsNoBrokerIsCalledThat(t *testing.T) {
 	uri := answering(t, "HTTP/1.1 400 Bad Request\r\n\r\n")
 	ctx, cancel := context.WithCancel(t.Context())
-	logger := slog.New(onWarning{slog.DiscardHandler, cancel})
+	logger := logtest.OnWarning(cancel)
 	_, err := bmq.NewSession(ctx, ignore, bmq.WithBroker(uri), bmq.WithLogger(logger),
 		bmq.WithEngine(bmq.EnginePortable)) // libbmq keeps its reasons to itself
 	require.ErrorContains(t, err, "what answers at "+strings.TrimPrefix(uri, "tcp://")+" is no BlazingMQ broker")

@@ -45,9 +45,6 @@ func main() {
 	}
 }
 
-// endTimeout is how long ending in good order may take.
-const endTimeout = 5 * time.Second
-
 func run(ctx context.Context, s settings) (err error) {
 	if s.events < 1 {
 		return errors.New("there has to be an event")
@@ -63,11 +60,7 @@ func run(ctx context.Context, s settings) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
-		defer cancel()
-		err = errors.Join(err, client.Shutdown(ending))
-	}()
+	defer func() { err = errors.Join(err, embedded.End(ctx, client.Shutdown)) }()
 	fmt.Println("Connected to BlazingMQ broker", broker)
 
 	producer, err := client.NewProducer(ctx, messaging.ProducerConfig{Queue: s.queue})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/bmq-go/bmq/examples/internal/embedded"
 	"github.com/bmq-go/bmq/messaging"
 )
 
@@ -25,7 +26,7 @@ func newServer(ctx context.Context, client *messaging.Client, queue string) (*se
 		return nil, err
 	}
 	consumer, err := client.NewConsumer(ctx, messaging.ConsumerConfig{
-		Queues: []messaging.Queue{{URI: queue}}, Concurrency: 2, Grace: endTimeout,
+		Queues: []messaging.Queue{{URI: queue}}, Concurrency: 2, Grace: embedded.EndTimeout,
 	})
 	return &server{consumer, replies}, err
 }

@@ -44,16 +44,6 @@ func main() {
 	}
 }
 
-// endTimeout is how long ending in good order may take.
-const endTimeout = 5 * time.Second
-
-// end ends the client when ctx may have ended.
-func end(ctx context.Context, client *messaging.Client) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
-	defer cancel()
-	return client.Shutdown(ctx)
-}
-
 func run(ctx context.Context, s settings) (err error) {
 	if s.serve && s.call {
 		return errors.New("-serve and -call exclude each other; without both it does both")
@@ -69,7 +59,7 @@ func run(ctx context.Context, s settings) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, end(ctx, client)) }()
+	defer func() { err = errors.Join(err, embedded.End(ctx, client.Shutdown)) }()
 	fmt.Println("Connected to BlazingMQ broker", broker)
 
 	if s.call {

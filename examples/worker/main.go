@@ -44,9 +44,6 @@ func main() {
 	}
 }
 
-// endTimeout is how long ending in good order may take.
-const endTimeout = 5 * time.Second
-
 func run(ctx context.Context, s settings) (err error) {
 	if s.workers < 1 || s.jobs < 0 {
 		return errors.New("there have to be workers, and no fewer than 0 jobs")
@@ -62,11 +59,7 @@ func run(ctx context.Context, s settings) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
-		defer cancel()
-		err = errors.Join(err, client.Shutdown(ending))
-	}()
+	defer func() { err = errors.Join(err, embedded.End(ctx, client.Shutdown)) }()
 	fmt.Println("Connected to BlazingMQ broker", broker)
 
 	working, done := context.WithCancel(ctx)
@@ -80,7 +73,7 @@ func run(ctx context.Context, s settings) (err error) {
 	router := client.NewRouter(messaging.ConsumerConfig{
 		Concurrency: s.workers,
 		Retry:       messaging.RetryPolicy{MaxAttempts: 3, Start: 20 * time.Millisecond},
-		Grace:       endTimeout,
+		Grace:       embedded.EndTimeout,
 	})
 	router.Use(messaging.Timeout(10 * time.Second))
 	router.Handle(messaging.Queue{URI: s.queue, DeadLetter: s.dead, QoS: messaging.QoS{Messages: s.workers}}, messaging.Handle(p.work))

@@ -51,7 +51,7 @@ var testDependencies = []string{
 var benchDependencies = []string{"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/perf/benchmath"}
 
 // forTests are packages that help tests and are no part of programs.
-var forTests = []string{"internal/enginetest", "internal/lint", "internal/officialbroker", "internal/proctest", "internal/wire/wiretest"}
+var forTests = []string{"internal/enginetest", "internal/lint", "internal/logtest", "internal/officialbroker", "internal/proctest", "internal/wire/wiretest"}
 
 func TestPackagesOfTheCoreImportInOneDirection(t *testing.T) {
 	for _, f := range goFiles(t) {

@@ -5,11 +5,11 @@ package nativetest_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"testing"
 
 	"github.com/bmq-go/bmq"
 	"github.com/bmq-go/bmq/cbridge"
+	"github.com/bmq-go/bmq/internal/logtest"
 	"github.com/bmq-go/bmq/sessionevents"
 	"github.com/stretchr/testify/require"
 )
@@ -126,7 +126,7 @@ func refusedStart(t *testing.T, opts ...bmq.Option) error {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	return startUntil(ctx, t, append(opts, bmq.WithLogger(slog.New(onWarning{slog.DiscardHandler, cancel})))...)
+	return startUntil(ctx, t, append(opts, bmq.WithLogger(logtest.OnWarning(cancel)))...)
 }
 
 // startUntil starts a session that does not come up before ctx is canceled.
@@ -136,19 +136,6 @@ func startUntil(ctx context.Context, t *testing.T, opts ...bmq.Option) error {
 	_, err := bmq.NewSession(ctx, func(sessionevents.SessionEvent) {}, opts...)
 	require.ErrorIs(t, err, context.Canceled)
 	return err
-}
-
-// onWarning is a log that does something when there is a warning in it.
-type onWarning struct {
-	slog.Handler
-	do func()
-}
-
-func (onWarning) Enabled(_ context.Context, l slog.Level) bool { return l == slog.LevelWarn }
-
-func (h onWarning) Handle(context.Context, slog.Record) error {
-	h.do()
-	return nil
 }
 
 func TestACredentialProviderThatIsLateIsNotBlamedOnTheBroker(t *testing.T) {

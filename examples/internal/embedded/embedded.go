@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/bmq-go/bmq"
 	"github.com/bmq-go/bmq/bmqtest"
@@ -38,6 +39,16 @@ func Hint(err error) string {
 		return ""
 	}
 	return "Is there a broker? \"go run ./cmd/bmq broker\" starts one. Without -broker and BMQ_BROKER_URI the program has its own.\n"
+}
+
+// EndTimeout is how long ending in good order may take.
+const EndTimeout = 5 * time.Second
+
+// End ends something in good order, though ctx may be over.
+func End(ctx context.Context, end func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), EndTimeout)
+	defer cancel()
+	return end(ctx)
 }
 
 // Tell prints those events of a session that explain why a program waits.
