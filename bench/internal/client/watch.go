@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 
 	"github.com/bmq-go/bmq/admin"
@@ -20,38 +21,34 @@ const glance = 10 * time.Millisecond
 // through, so the queue is watched, and the tool told to end when that is empty. What
 // the tool takes besides for its start and its end is what it takes with an empty queue.
 func toolConsumes(ctx context.Context, path string, j *job.Job) (*job.Result, error) {
-	most, seconds, messages, err := toolDrains(ctx, path, j)
+	most, seconds, err := toolDrains(ctx, path, j)
 	if err != nil {
 		return nil, err
 	}
-	least, _, _, err := toolDrains(ctx, path, j)
+	least, _, err := toolDrains(ctx, path, j)
 	if err != nil {
 		return nil, err
 	}
 	if seconds == 0 {
 		return nil, errors.New("it was through before anybody saw it begin: there have to be more messages")
 	}
-	// The rate is that of the messages which were seen to go; CPU time is for all.
-	return &job.Result{
-		Messages: j.N, Seconds: seconds * float64(j.N) / float64(messages), CPU: (most.cpu - least.cpu).Seconds(), PeakRSS: most.rss,
-	}, nil
+	return &job.Result{Messages: j.N, Seconds: seconds, CPU: (most.cpu - least.cpu).Seconds(), PeakRSS: most.rss}, nil
 }
 
-// toolDrains runs the tool until the queue is empty. It answers how long that took from
-// when the first messages were gone, and how many there were then.
-func toolDrains(ctx context.Context, path string, j *job.Job) (u usage, seconds float64, messages int64, err error) {
+// toolDrains runs the tool until the queue is empty. seconds is what drained answers.
+func toolDrains(ctx context.Context, path string, j *job.Job) (u usage, seconds float64, err error) {
 	client, err := admin.New(j.Broker)
 	if err != nil {
-		return u, 0, 0, err
+		return u, 0, err
 	}
 	cmd := exec.CommandContext(ctx, path, "--mode=auto", "--broker="+j.Broker, "--queueuri="+j.Read[0], "--queueflags=read",
 		"--confirmmsg=true", "--maxunconfirmed=100000:1073741824", "--verbosity=silent")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
-		return u, 0, 0, err
+		return u, 0, err
 	}
-	seconds, messages, err = drained(ctx, client, j.Read[0])
+	seconds, err = drained(ctx, client, j.Read[0])
 	if err == nil {
 		err = cmd.Process.Signal(os.Interrupt)
 	}
@@ -62,16 +59,17 @@ func toolDrains(ctx context.Context, path string, j *job.Job) (u usage, seconds 
 		err = fmt.Errorf("%w: %s", waitErr, tail(out.String()))
 	}
 	if err != nil {
-		return u, 0, 0, err
+		return u, 0, err
 	}
 	u.cpu, u.rss = cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime(), peakRSS(cmd.ProcessState)
-	return u, seconds, messages, nil
+	return u, seconds, nil
 }
 
-// drained waits until a queue that has a consumer is empty.
-func drained(ctx context.Context, client *admin.Client, uri string) (seconds float64, left int64, err error) {
-	var first time.Time
-	full := int64(-1)
+// drained waits until a queue that gets a consumer is empty. It answers how long that took
+// from the opening of the queue, as the other clients count. A queue that was empty from
+// the start took no time.
+func drained(ctx context.Context, client *admin.Client, uri string) (seconds float64, err error) {
+	var opened time.Time
 	tick := time.NewTicker(glance)
 	defer tick.Stop()
 	idle := 0
@@ -79,32 +77,32 @@ func drained(ctx context.Context, client *admin.Client, uri string) (seconds flo
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return 0, 0, ctx.Err()
+			return 0, ctx.Err()
 		}
+		asked := time.Now() // a busy broker may answer late
 		q, err := client.Queue(ctx, uri)
 		if err != nil {
-			return 0, 0, err
+			return 0, err
 		}
 		switch {
-		case full < 0:
-			full = q.Messages
-		case first.IsZero() && q.Messages < full:
-			first, left = time.Now(), q.Messages
-		}
-		if q.Messages > 0 {
-			continue
-		}
-		if full > 0 {
-			if !first.IsZero() {
-				seconds = time.Since(first).Seconds()
+		case q.Messages > 0:
+			if opened.IsZero() && consumed(&q) {
+				opened = asked
 			}
-			return seconds, left, nil
-		}
-		// An empty queue: the tool gets the time to open it.
-		if idle++; idle == startup {
-			return 0, 0, nil
+		case !opened.IsZero():
+			return time.Since(opened).Seconds(), nil
+		default:
+			// An empty queue: the tool gets the time to open it.
+			if idle++; idle == startup {
+				return 0, nil
+			}
 		}
 	}
+}
+
+// consumed tells whether a queue has a consumer.
+func consumed(q *admin.Queue) bool {
+	return slices.ContainsFunc(q.Apps, func(a admin.App) bool { return a.Consumers > 0 })
 }
 
 // startup is how many glances the tool gets to open a queue.
