@@ -48,7 +48,7 @@ func toolDrains(ctx context.Context, path string, j *job.Job) (u usage, seconds 
 	if err := cmd.Start(); err != nil {
 		return u, 0, err
 	}
-	seconds, err = drained(ctx, client, j.Read[0])
+	seconds, err = drained(ctx, client.Queue, j.Read[0])
 	if err == nil {
 		err = cmd.Process.Signal(os.Interrupt)
 	}
@@ -68,7 +68,7 @@ func toolDrains(ctx context.Context, path string, j *job.Job) (u usage, seconds 
 // drained waits until a queue that gets a consumer is empty. It answers how long that took
 // from the opening of the queue, as the other clients count. A queue that was empty from
 // the start took no time.
-func drained(ctx context.Context, client *admin.Client, uri string) (seconds float64, err error) {
+func drained(ctx context.Context, ask func(context.Context, string) (admin.Queue, error), uri string) (seconds float64, err error) {
 	var opened time.Time
 	tick := time.NewTicker(glance)
 	defer tick.Stop()
@@ -80,7 +80,7 @@ func drained(ctx context.Context, client *admin.Client, uri string) (seconds flo
 			return 0, ctx.Err()
 		}
 		asked := time.Now() // a busy broker may answer late
-		q, err := client.Queue(ctx, uri)
+		q, err := ask(ctx, uri)
 		if err != nil {
 			return 0, err
 		}

@@ -48,6 +48,7 @@ var Marks = []Mark{
 	rateMark("post/1KiB", plan.Native, plan.Python, 4),
 	rateMark("post/1KiB/batch-64", plan.Native, plan.Tool, 0.95),
 	cpuMark("post/1KiB/batch-64", plan.Native, plan.Tool, 1.3),
+	rateMark("consume/1KiB", plan.Native, plan.Tool, 0.95),
 	{"p50", &result.P50, "latency/one-at-a-time", plan.Portable, plan.Python, 0, 0.65},
 	{"p99", &result.P99, "latency/one-at-a-time", plan.Portable, plan.Python, 0, 0.65},
 	{"p50", &result.P50, "latency/one-at-a-time", plan.Portable, plan.FloorOne, 0, 1.15},
