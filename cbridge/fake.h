@@ -136,13 +136,18 @@ struct bmqb_session {
 
 extern bmqb_session *fake_sessions;
 
-/* Memory that is counted. */
+/* Memory that is counted, and what is in it. */
 void *fake_allocate(size_t size);
 void fake_free(void *memory);
+void fake_counted(int64_t sessions, int64_t queues, int64_t callbacks);
+void fake_append(list *to, entry *e);
+entry *fake_pop(list *from);
+message *fake_message(const bmqb_post_record *post, const char *data);
+void fake_release(message *m);
+
 /* The code to answer, 0 where the script has none. */
 int32_t fake_code(int32_t function);
 int32_t fake_fail(bmqb_error *error, int32_t code);
-void fake_counted(int64_t sessions, int64_t queues, int64_t callbacks);
 int32_t fake_held(void);
 /* Waits, giving fake_mutex up meanwhile, until stopping is not held back. */
 void fake_await_stop(void);
@@ -155,11 +160,6 @@ void fake_check_destroy(const bmqb_session *session);
 void fake_check_number(uint64_t number);
 void fake_check_open(const bmqb_session *session, const bmqb_queue *queue, int64_t timeout);
 void fake_check_post(const bmqb_post_record *post);
-
-void fake_append(list *to, entry *e);
-entry *fake_pop(list *from);
-message *fake_message(const bmqb_post_record *post, const char *data);
-void fake_release(message *m);
 
 event *fake_new_event(int32_t kind);
 void fake_push(bmqb_session *session, event *e);

@@ -1,19 +1,11 @@
 //go:build cgo && bmqfake
 
-#define _POSIX_C_SOURCE 200809L
-
 #include "fake.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-pthread_mutex_t fake_mutex = PTHREAD_MUTEX_INITIALIZER;
 bmqb_session *fake_sessions;
-
-static atomic_llong live_sessions, live_queues, live_callbacks, live_allocations;
 
 static struct {
     int32_t code, times;
@@ -23,31 +15,6 @@ static int32_t holding;
 static int32_t stop_held;
 static pthread_cond_t stop_released = PTHREAD_COND_INITIALIZER;
 static uint32_t abi = BMQB_ABI;
-
-void *fake_allocate(size_t size)
-{
-    void *memory = calloc(1, size);
-    if (!memory) {
-        abort();
-    }
-    ++live_allocations;
-    return memory;
-}
-
-void fake_free(void *memory)
-{
-    if (memory) {
-        --live_allocations;
-        free(memory);
-    }
-}
-
-void fake_counted(int64_t sessions, int64_t queues, int64_t callbacks)
-{
-    live_sessions += sessions;
-    live_queues += queues;
-    live_callbacks += callbacks;
-}
 
 int32_t fake_code(int32_t function)
 {
@@ -262,106 +229,4 @@ uint32_t bmqb_abi(void)
 int32_t bmqb_describe(char *text, int32_t size)
 {
     return (int32_t)snprintf(text, (size_t)size, "fake\nstatic");
-}
-
-void bmqb_count(bmqb_counts *counts)
-{
-    counts->sessions = live_sessions;
-    counts->queues = live_queues;
-    counts->callbacks = live_callbacks;
-    counts->allocations = live_allocations;
-}
-
-/* The log has a thread, which lives as long as the process. */
-typedef struct record {
-    struct record *next;
-    int32_t severity;
-    int64_t size;
-    char text[];
-} record;
-
-static struct {
-    pthread_mutex_t mutex;
-    pthread_cond_t more, through;
-    record *first, *last;
-    int32_t severity, running;
-    int64_t put, handed;
-} the_log = {.mutex = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER, .through = PTHREAD_COND_INITIALIZER};
-
-static void *run_log(void *unused)
-{
-    (void)unused;
-    pthread_mutex_lock(&the_log.mutex);
-    for (;;) {
-        while (!the_log.first) {
-            pthread_cond_wait(&the_log.more, &the_log.mutex);
-        }
-        record *r = the_log.first;
-        the_log.first = r->next;
-        pthread_mutex_unlock(&the_log.mutex);
-        struct timespec now;
-        clock_gettime(CLOCK_REALTIME, &now);
-        bmqb_log_record out = {
-            .severity = r->severity,
-            .line = 1,
-            .time = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec,
-            .category = "FAKE",
-            .category_size = 4,
-            .file = "fake.c",
-            .file_size = 6,
-            .message = r->text,
-            .message_size = r->size,
-        };
-        bmqb_on_log(&out);
-        fake_free(r);
-        pthread_mutex_lock(&the_log.mutex);
-        ++the_log.handed;
-        pthread_cond_broadcast(&the_log.through);
-    }
-    return NULL;
-}
-
-int32_t bmqb_log(int32_t severity)
-{
-    pthread_mutex_lock(&the_log.mutex);
-    the_log.severity = severity;
-    if (!the_log.running) {
-        the_log.running = 1;
-        pthread_t thread;
-        pthread_create(&thread, NULL, run_log, NULL);
-        pthread_detach(thread);
-    }
-    pthread_mutex_unlock(&the_log.mutex);
-    return 0;
-}
-
-void fake_log(int32_t severity, const char *text, int64_t size)
-{
-    pthread_mutex_lock(&the_log.mutex);
-    if (severity <= the_log.severity) {
-        record *r = fake_allocate(sizeof *r + (size_t)size);
-        r->severity = severity;
-        r->size = size;
-        memcpy(r->text, text, (size_t)size);
-        if (the_log.first) {
-            the_log.last->next = r;
-        } else {
-            the_log.first = r;
-        }
-        the_log.last = r;
-        ++the_log.put;
-        pthread_cond_signal(&the_log.more);
-    }
-    pthread_mutex_unlock(&the_log.mutex);
-}
-
-int32_t bmqb_log_flush(void)
-{
-    pthread_mutex_lock(&the_log.mutex);
-    int64_t put = the_log.put;
-    while (the_log.handed < put) {
-        pthread_cond_wait(&the_log.through, &the_log.mutex);
-    }
-    pthread_mutex_unlock(&the_log.mutex);
-    return 0;
 }

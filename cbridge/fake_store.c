@@ -6,53 +6,6 @@
 #include <string.h>
 
 static store *stores;
-static uint64_t last_guid;
-
-void fake_append(list *to, entry *e)
-{
-    e->next = NULL;
-    if (to->last) {
-        to->last->next = e;
-    } else {
-        to->first = e;
-    }
-    to->last = e;
-    ++to->count;
-}
-
-entry *fake_pop(list *from)
-{
-    entry *e = from->first;
-    if (e) {
-        from->first = e->next;
-        if (!e->next) {
-            from->last = NULL;
-        }
-        --from->count;
-    }
-    return e;
-}
-
-message *fake_message(const bmqb_post_record *post, const char *data)
-{
-    size_t size = (size_t)post->properties_size + (size_t)post->payload_size;
-    message *m = fake_allocate(sizeof *m + size);
-    m->references = 1;
-    m->properties_size = post->properties_size;
-    m->payload_size = post->payload_size;
-    ++last_guid;
-    m->guid[0] = 0x40;
-    memcpy(m->guid + 8, &last_guid, sizeof last_guid);
-    memcpy(m->bytes, data + post->offset, size);
-    return m;
-}
-
-void fake_release(message *m)
-{
-    if (--m->references == 0) {
-        fake_free(m);
-    }
-}
 
 /* Stores are not counted: they are the broker's. */
 store *fake_store(const char *uri, int64_t size)
