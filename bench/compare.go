@@ -73,6 +73,11 @@ func compare(ctx context.Context, args []string) error {
 		}
 		return nil
 	}
+	if o.profiles != "" {
+		if err := os.MkdirAll(o.profiles, 0o750); err != nil {
+			return err
+		}
+	}
 	temp, err := os.MkdirTemp("", "bmq-bench-")
 	if err != nil {
 		return err
