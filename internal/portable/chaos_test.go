@@ -306,13 +306,14 @@ func (ch *chaos) act() string {
 		c.q.Configure(opts, timeout, func(engine.Status) { answered() })
 		return "configure " + c.name
 	case action < 6 && c.q != nil && c.mode&writer != 0:
+		q := c.q // a post may cost the connection, and that the queue, while this goes on
 		for range 1 + n(5) {
 			ch.mu.Lock()
 			ch.post++
 			cookie := ch.post
 			ch.posts[cookie] = true
 			ch.mu.Unlock()
-			if st := c.q.Post(context.Background(), engine.Put{Payload: make([]byte, 1+n(2000)), WantAck: true, Cookie: cookie}); !st.OK() {
+			if st := q.Post(context.Background(), engine.Put{Payload: make([]byte, 1+n(2000)), WantAck: true, Cookie: cookie}); !st.OK() {
 				ch.mu.Lock()
 				delete(ch.posts, cookie)
 				ch.mu.Unlock()
