@@ -52,6 +52,15 @@ func (m *Message) RawProperty(name string) ([]byte, bool) {
 	return m.properties.raw(name)
 }
 
+// size returns the bytes of payload and properties.
+func (m *Message) size() int64 {
+	n := len(m.Data)
+	if m.properties != nil {
+		n += m.properties.area.Size()
+	}
+	return int64(n)
+}
+
 // SubscriptionHandle returns the Handle of the Subscription that the message was
 // delivered for; nil where the queue has no subscriptions.
 func (m *Message) SubscriptionHandle() any { return m.subscription }

@@ -70,7 +70,7 @@ func (c *core) receive(messages []engine.Message) {
 	b.makeRoom()
 	for i := range deliveries {
 		b.items = append(b.items, &deliveries[i])
-		b.hold(int64(len(deliveries[i].message.Data)))
+		b.hold(deliveries[i].message.size())
 	}
 	b.wake()
 }
@@ -111,7 +111,7 @@ func (b *inbox) next(ctx context.Context) (*Message, error) {
 			b.items[b.head] = nil
 			b.head++
 			b.mu.Unlock()
-			b.hold(-int64(len(m.Data)))
+			b.hold(-m.size())
 			return m, nil
 		}
 		if b.closed {

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/bmq-go/bmq/internal/engine"
+	"github.com/bmq-go/bmq/internal/wire"
 	"github.com/stretchr/testify/require"
 )
 
@@ -22,4 +23,19 @@ func TestInboxThatIsNeverEmptyDoesNotGrow(t *testing.T) {
 	}
 	require.LessOrEqual(t, cap(c.inbox.items), 8)
 	require.EqualValues(t, 10, held)
+}
+
+func TestPropertiesOfMessagesInTheInboxCount(t *testing.T) {
+	var held int64
+	c := &core{inbox: &inbox{hold: func(n int64) { held += n }}}
+	area := wire.AppendProperties(nil, []wire.Property{{Name: "p", Type: wire.PropertyBinary, Bin: make([]byte, 1000)}}, false)
+	properties, _, err := wire.ParseProperties(area, false)
+	require.NoError(t, err)
+	c.receive([]engine.Message{{Owner: new(queue), Data: make([]byte, 10), Properties: properties}})
+	require.EqualValues(t, 10+properties.Size(), held)
+	require.Greater(t, held, int64(1010))
+	m, err := c.inbox.next(t.Context())
+	require.NoError(t, err)
+	require.Len(t, m.Properties()["p"], 1000)
+	require.Zero(t, held)
 }

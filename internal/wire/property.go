@@ -159,6 +159,9 @@ type RawProperty struct {
 // Len returns the number of properties.
 func (p *Properties) Len() int { return p.n }
 
+// Size returns how many bytes they take: headers, names and values.
+func (p *Properties) Size() int { return len(p.heads) + len(p.data) }
+
 // PropertiesAreaSize reads the size in bytes of the area at the start of
 // application data, padding included.
 func PropertiesAreaSize(data []byte) (int, error) {
