@@ -49,10 +49,11 @@ func (o TimeoutOption) applySession(c *config) {
 func (o TimeoutOption) applyOpen(c *openConfig) { c.timeout = Some(o.d) }
 func (o TimeoutOption) applyCall(c *callConfig) { c.timeout = Some(o.d) }
 
-// WithTimeout sets how long the broker may take for a queue operation; the
-// operation then fails with ErrBrokerTimeout, and the session drops its connection
-// and reconnects, because the two sides may no longer agree on the queue's state.
-// d must be greater than 0. Default 300 s.
+// WithTimeout sets how long the broker may take for a queue operation, which then fails
+// with ErrBrokerTimeout. After OpenQueue and CloseQueue the session drops its connection
+// and reconnects, because the two sides may no longer agree on the queue's state; after
+// ConfigureQueue the connection stays, and the old options are in force. d must be
+// greater than 0. Default 300 s.
 //
 // Given to NewSession it is for all operations on queues. It is not about the
 // caller's patience: for that there is the context, which ends the wait alone and

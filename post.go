@@ -7,7 +7,7 @@ import (
 	"github.com/bmq-go/bmq/internal/wire"
 )
 
-// PostOption is an option of Session.Post.
+// PostOption is an option of Session.Post, Session.PostAndWait and Batch.Add.
 type PostOption struct {
 	onAck       OnAck
 	properties  PropertyValueDict

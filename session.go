@@ -24,18 +24,18 @@ import (
 // A session calls the application's handlers (OnSessionEvent, OnMessage, OnAck) on
 // a goroutine of its own, one call at a time and in the order in which things came
 // from the network, unless WithNumProcessingThreads asks for more goroutines.
-// Handlers may call every method of the session but Stop and Close, which answer
-// ErrWouldDeadlock. A handler that takes long delays all that comes after it; the
-// session tells by SlowConsumerHighWaterMark. A handler that panics is reported by
-// a HandlerPanicked event, and the session goes on.
+// Handlers may call every method of the session but Stop, Close and Drain, which
+// answer ErrWouldDeadlock. A handler that takes long delays all that comes after it;
+// the session tells by SlowConsumerHighWaterMark. A handler that panics is reported
+// by a HandlerPanicked event, and the session goes on.
 //
 // # Contexts and timeouts
 //
 // The context of a method bounds how long the caller waits. When it ends, the
 // method returns its error and the operation is settled in the background: a queue
 // that is opened after all is closed again. The broker's timeout, set by
-// WithTimeout and Timeouts, is about the broker: when it is over, the session gives
-// the connection up and makes a new one.
+// WithTimeout and Timeouts, is about the broker: when it is over while a queue is
+// opened or closed, the session gives the connection up and makes a new one.
 //
 // # Losing the connection
 //
