@@ -90,7 +90,12 @@ func (e *Exchange) Bindings() []Binding {
 	return slices.Clone(e.bindings)
 }
 
-func (b Binding) equal(o Binding) bool { return reflect.DeepEqual(b, o) }
+// equal compares exchanges by what they are, not by what they have: two of one name may
+// come to differ.
+func (b Binding) equal(o Binding) bool {
+	return b.Exchange == o.Exchange && b.Queue == o.Queue && b.Key == o.Key && b.MatchAny == o.MatchAny &&
+		reflect.DeepEqual(b.Match, o.Match)
+}
 
 // Route returns the queues of a message with the given key and headers, each once, in
 // the order of the bindings.

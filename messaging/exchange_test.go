@@ -74,6 +74,12 @@ func TestExchangesFollowOtherExchanges(t *testing.T) {
 	require.Equal(t, []string{orders, other}, a.Route("x", nil), "each queue once")
 	a.Unbind(messaging.Binding{Exchange: b})
 	require.Equal(t, []string{orders}, a.Route("x", nil))
+	c := exchange(t, messaging.Fanout) // of the same name as d, and empty as yet
+	d := exchange(t, messaging.Fanout)
+	both := exchange(t, messaging.Fanout, messaging.Binding{Exchange: c}, messaging.Binding{Exchange: d})
+	c.Bind(messaging.Binding{Queue: orders})
+	d.Bind(messaging.Binding{Queue: other})
+	require.Equal(t, []string{orders, other}, both.Route("", nil), "exchanges are what they are, whatever they have")
 	_, err := messaging.NewExchange("e", "magic")
 	require.Error(t, err)
 }
