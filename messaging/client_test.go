@@ -146,6 +146,23 @@ func TestDialTakesTheFirstBrokerThatAnswers(t *testing.T) {
 	})
 }
 
+func TestDialDoesNotRepeatWhatTheProgramGotWrong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, cfg := range []messaging.Config{
+			{Brokers: []string{"a:1", "tcp://b"}},
+			{Brokers: []string{"tcp://a:1", "tcp://b:1"}, Options: []bmq.Option{bmq.WithBlobBufferSize(1)}},
+		} {
+			require.Zero(t, timed(func() {
+				_, err := messaging.Dial(t.Context(), cfg)
+				require.Error(t, err)
+				for _, broker := range cfg.Brokers {
+					require.ErrorContains(t, err, broker)
+				}
+			}))
+		}
+	})
+}
+
 func TestAListOfBrokersIsNotIgnored(t *testing.T) {
 	t.Setenv("BMQ_BROKER_URI", "tcp://localhost:1")
 	_, err := messaging.Dial(t.Context(), messaging.Config{Brokers: []string{"tcp://a:1", "tcp://b:1"}})

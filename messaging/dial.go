@@ -22,7 +22,8 @@ const (
 //
 // One broker is tried for as long as ctx and the session's connect timeout allow. Of
 // several, each is given up to ten seconds in turn, round after round, until Config.Retry
-// is at its end. The caller has to call Shutdown or Close.
+// is at its end; what is wrong with Config is an error at once. The caller has to call
+// Shutdown or Close.
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	if len(cfg.Brokers) == 0 {
 		cfg.Brokers = []string{bmq.DefaultBroker}
@@ -33,34 +34,48 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	if env := os.Getenv(envBrokerURI); env != "" {
 		return nil, fmt.Errorf("messaging: %s=%s would take the place of each of the %d brokers; unset it, or give one broker", envBrokerURI, env, len(cfg.Brokers))
 	}
+	var client *Client
+	hopeless := false
 	policy := cfg.Retry
 	if policy.RetryIf == nil {
-		policy.RetryIf = func(error) bool { return true }
+		policy.RetryIf = func(error) bool { return !hopeless }
 	}
-	var client *Client
 	err := policy.Do(ctx, func(ctx context.Context) (err error) {
-		client, err = dialOne(ctx, cfg)
+		client, hopeless, err = dialOne(ctx, cfg)
 		return err
 	})
 	return client, err
 }
 
-// dialOne tries each broker once.
-func dialOne(ctx context.Context, cfg Config) (*Client, error) {
+// dialOne tries each broker once. It is hopeless if none could be tried for what is wrong
+// with cfg.
+func dialOne(ctx context.Context, cfg Config) (client *Client, hopeless bool, err error) {
 	var errs []error
+	hopeless = true
 	for _, broker := range cfg.Brokers {
 		attempt, cancel := context.WithTimeout(ctx, alternateTimeout)
 		c, err := dial(attempt, cfg, broker)
 		cancel()
 		if err == nil {
-			return c, nil
+			return c, false, nil
 		}
+		hopeless = hopeless && mistaken(err)
 		errs = append(errs, fmt.Errorf("%s: %w", broker, err))
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return nil, errors.Join(errs...)
+	return nil, hopeless, errors.Join(errs...)
+}
+
+// mistaken tells whether no broker was asked, for what the program said is wrong.
+func mistaken(err error) bool {
+	for _, target := range []error{bmq.ErrValue, bmq.ErrType, bmq.ErrInvalidArgument, bmq.ErrEngineUnavailable, ErrNoCodec} {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	return false
 }
 
 func dial(ctx context.Context, cfg Config, broker string) (*Client, error) {
