@@ -141,7 +141,15 @@ func (c *Client) Broker() string { return c.broker }
 
 // Health returns nil if the broker answers; while the connection is down it waits for it,
 // as long as ctx allows.
-func (c *Client) Health(ctx context.Context) error { return c.session.Health(ctx) }
+func (c *Client) Health(ctx context.Context) error {
+	c.mu.Lock()
+	closed := c.closed
+	c.mu.Unlock()
+	if closed {
+		return ErrClosed
+	}
+	return c.session.Health(ctx)
+}
 
 // Exchange returns an exchange of the Topology.
 func (c *Client) Exchange(name string) (*Exchange, error) { return c.cfg.Topology.Exchange(name) }

@@ -124,6 +124,42 @@ func TestAConsumerKnowsItsClient(t *testing.T) {
 	})
 }
 
+func TestWhatIsClosedSaysSo(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		c := w.client()
+		k, closed, p := w.reads(c, orders), w.reads(c, other), w.producer(c, messaging.ProducerConfig{Queue: orders})
+		require.NoError(t, closed.Close(ctx))
+		require.ErrorIs(t, closed.Pause(ctx), messaging.ErrClosed)
+		require.NoError(t, c.Health(ctx))
+		require.NoError(t, c.Shutdown(ctx))
+		for name, f := range map[string]func() error{
+			"health":    func() error { return c.Health(ctx) },
+			"call":      func() error { _, err := c.Call(ctx, orders, 1); return err },
+			"producer":  func() error { _, err := c.NewProducer(ctx, messaging.ProducerConfig{}); return err },
+			"consumer":  func() error { _, err := c.NewConsumer(ctx, messaging.ConsumerConfig{}); return err },
+			"publish":   func() error { _, err := p.Publish(ctx, "x"); return err },
+			"target":    func() error { return p.Open(ctx) },
+			"open":      func() error { return k.Open(ctx) },
+			"start":     func() error { return k.Start(ctx) },
+			"fetch":     func() error { _, err := k.Fetch(ctx); return err },
+			"pause":     func() error { return k.Pause(ctx) },
+			"resume":    func() error { return k.Resume(ctx) },
+			"qos":       func() error { return k.SetQoS(ctx, messaging.QoS{Messages: 1}) },
+			"release":   func() error { return k.Release(ctx) },
+			"redeliver": func() error { _, err := k.Redeliver(); return err },
+			"add":       func() error { return k.Add(ctx, messaging.Queue{URI: other}) },
+			"remove":    func() error { return k.Remove(ctx, orders) },
+		} {
+			require.ErrorIs(t, f(), messaging.ErrClosed, name)
+		}
+		require.NoError(t, p.Flush(ctx))
+		require.NoError(t, p.Close(ctx))
+		require.NoError(t, k.Close(ctx))
+		require.NoError(t, c.Close())
+	})
+}
+
 func TestOperationsOnAConsumerWaitForEachOther(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		k := w.reads(w.client(), orders)

@@ -90,6 +90,9 @@ func (c *Consumer) change(ctx context.Context, queues []string, fn func(*source)
 		return err
 	}
 	defer done()
+	if c.isClosed() {
+		return ErrClosed
+	}
 	sources, err := c.pick(queues)
 	if err != nil {
 		return err
@@ -117,6 +120,9 @@ func (c *Consumer) Release(ctx context.Context, queues ...string) error {
 // Redeliver hands all that is in hand of the named queues, or of all, out again, as other
 // deliveries, without asking the broker. It returns how many there are.
 func (c *Consumer) Redeliver(queues ...string) (int, error) {
+	if c.isClosed() {
+		return 0, ErrClosed
+	}
 	sources, err := c.pick(queues)
 	if err != nil {
 		return 0, err

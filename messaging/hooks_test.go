@@ -87,6 +87,30 @@ func TestHooksMayCloseTheClient(t *testing.T) {
 	})
 }
 
+func TestHooksHearOfWhatAClosedProducerRefuses(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		begun, ended := 0, 0
+		c := w.client(func(cfg *messaging.Config) {
+			cfg.OnPublish = func(context.Context, *messaging.Message) func(messaging.Receipt, error) {
+				begun++
+				return func(_ messaging.Receipt, err error) {
+					require.ErrorIs(t, err, messaging.ErrClosed)
+					ended++
+				}
+			}
+		})
+		var returned []error
+		p := w.producer(c, messaging.ProducerConfig{Queue: orders, OnReturn: func(r messaging.Return) { returned = append(returned, r.Err) }})
+		require.NoError(t, p.Close(t.Context()))
+		_, err := p.Publish(t.Context(), "x")
+		require.ErrorIs(t, err, messaging.ErrNotStored)
+		_, async := p.PublishAsync(t.Context(), "x").Wait(t.Context())
+		require.Equal(t, err, async)
+		require.Equal(t, []error{err, err}, returned)
+		require.Equal(t, []int{2, 2}, []int{begun, ended})
+	})
+}
+
 func TestCloseCutsAShutdownShort(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.publishes(orders, "x")

@@ -35,6 +35,12 @@ func (c *Consumer) state() error {
 	return nil
 }
 
+func (c *Consumer) isClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
+}
+
 // end wakes all who wait for something to be handed out. The caller holds mu.
 func (c *Consumer) end() {
 	select {
@@ -179,6 +185,9 @@ func (c *Consumer) Remove(ctx context.Context, queue string) error {
 		return err
 	}
 	defer done()
+	if c.isClosed() {
+		return ErrClosed
+	}
 	c.mu.Lock()
 	s, err := c.source(queue)
 	c.mu.Unlock()

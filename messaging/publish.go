@@ -34,18 +34,24 @@ type Receipt struct {
 // That it is stored does not mean that somebody gets it: subscriptions of a domain's
 // operator, or the absence of consumers in a broadcast domain, may keep it from all.
 func (p *Producer) Publish(ctx context.Context, body any) (Receipt, error) {
-	if err := p.begin(ctx, false); err != nil {
-		return Receipt{}, err
+	err := p.begin(ctx, false)
+	if err == nil {
+		defer p.end(false)
 	}
-	defer p.end(false)
 	if data, ok := p.plainBody(body); ok {
+		if err != nil {
+			return Receipt{}, err
+		}
 		out := outgoing{payload: data, size: len(data)}
 		a := attempt{p: p, out: &out, policy: p.cfg.Retry, uri: p.queue, began: time.Now()}
 		return a.run(ctx)
 	}
 	m := p.message(body)
 	done := p.announce(ctx, &m)
-	r, err := p.publish(ctx, &m)
+	var r Receipt
+	if err == nil {
+		r, err = p.publish(ctx, &m)
+	}
 	p.conclude(&m, r, err, done)
 	return r, err
 }

@@ -101,7 +101,7 @@ func (c *Consumer) Discard(ctx context.Context, until Until, drop func(*Delivery
 		}
 		dropped++
 	}
-	if kept > 0 {
+	if kept > 0 && !c.isClosed() { // closing gives them back, too
 		failed = errors.Join(failed, c.Release(context.WithoutCancel(ctx)))
 	}
 	return dropped, failed

@@ -34,13 +34,14 @@ const unwindTime = 2 * time.Second
 // it returns nil, or ErrAbandoned if handlers still run, whose deliveries come again.
 //
 // Several handlers are called in order for each delivery, until one fails or settles it.
-// Run may be told to end early by Limit and Quiet. It returns an error if the consumer can't
-// go on, and ErrNoHandler, before anything is opened, without handlers.
+// Run returns an error if the consumer can't go on, and ErrNoHandler, before anything is
+// opened, without handlers.
 func (c *Consumer) Run(ctx context.Context, handlers ...Handler) error {
 	return c.RunUntil(ctx, Until{}, handlers...)
 }
 
-// RunUntil is Run with a further end.
+// RunUntil is Run with a further end: a number of deliveries, or a time without one. Then it
+// returns nil, too.
 func (c *Consumer) RunUntil(ctx context.Context, until Until, handlers ...Handler) error {
 	if len(handlers) == 0 {
 		return ErrNoHandler
