@@ -6,18 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"runtime"
-	"strconv"
 	"strings"
 
 	"github.com/bmq-go/bmq/internal/engine"
+	"github.com/bmq-go/bmq/internal/wire"
 )
 
 const (
 	brokerURIVariable  = "BMQ_BROKER_URI"
-	brokerURIScheme    = "tcp://"
+	brokerURIScheme    = wire.BrokerScheme
 	maxUserAgentPrefix = 96
 )
 
@@ -108,17 +107,14 @@ func (c *config) brokerURI(log *slog.Logger) (string, error) {
 // checkBrokerURI refuses anything but tcp://host:port, which it returns without the slash
 // that may follow.
 func checkBrokerURI(uri, origin string) (string, error) {
-	plain := strings.TrimSuffix(uri, "/")
-	rest, ok := strings.CutPrefix(plain, brokerURIScheme)
-	host, port, err := net.SplitHostPort(rest)
-	n, portErr := strconv.ParseUint(port, 10, 16)
-	if !ok || err != nil || host == "" || portErr != nil || n == 0 {
+	address, ok := wire.BrokerAddress(uri)
+	if !ok {
 		return "", statusError(opStart, "", engine.Status{
 			Code: engine.InvalidArgument,
 			Text: fmt.Sprintf("broker URI %q%s is not of the form tcp://host:port", uri, origin),
 		})
 	}
-	return plain, nil
+	return brokerURIScheme + address, nil
 }
 
 // engineConfig is what the engine needs to know.

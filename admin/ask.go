@@ -49,7 +49,7 @@ func queueCommand(queueURI string) (command string, uri wire.URI, err error) {
 	if err != nil {
 		return "", uri, fmt.Errorf("admin: %w", err)
 	}
-	return "DOMAINS DOMAIN " + qualified(uri) + " QUEUE " + uri.Queue, uri, nil
+	return "DOMAINS DOMAIN " + uri.QualifiedDomain() + " QUEUE " + uri.Queue, uri, nil
 }
 
 // domainCommand begins a command about a domain, whose name it checks.
@@ -58,12 +58,5 @@ func domainCommand(domain string) (string, error) {
 	if err != nil || uri.AppID != "" || uri.Queue != "q" {
 		return "", fmt.Errorf("admin: %q is no name of a domain", domain)
 	}
-	return "DOMAINS DOMAIN " + qualified(uri), nil
-}
-
-func qualified(uri wire.URI) string {
-	if uri.Tier != "" {
-		return uri.Domain + ".~" + uri.Tier
-	}
-	return uri.Domain
+	return "DOMAINS DOMAIN " + uri.QualifiedDomain(), nil
 }

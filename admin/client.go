@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/bmq-go/bmq/internal/wire"
 )
 
 const (
@@ -16,7 +17,6 @@ const (
 	DefaultTimeout = 30 * time.Second
 
 	envBrokerURI = "BMQ_BROKER_URI"
-	scheme       = "tcp://"
 )
 
 // Client runs commands on one broker. It may be used by any number of goroutines. It
@@ -55,18 +55,17 @@ func WithProcessName(name string) Option {
 	return func(c *Client) { c.name = name }
 }
 
-// New returns a client of the broker at tcp://host:port. As for sessions, the
-// environment variable BMQ_BROKER_URI stands in its place where it is set. New does not
-// connect.
+// New returns a client of the broker at tcp://host:port, maybe with a slash at the end. As
+// for sessions, the environment variable BMQ_BROKER_URI stands in its place where it is
+// set. New does not connect.
 func New(brokerURI string, opts ...Option) (*Client, error) {
+	origin := ""
 	if env := os.Getenv(envBrokerURI); env != "" {
-		brokerURI = env
+		brokerURI, origin = env, " (from the environment variable "+envBrokerURI+")"
 	}
-	address, ok := strings.CutPrefix(brokerURI, scheme)
-	host, port, err := net.SplitHostPort(address)
-	n, portErr := strconv.ParseUint(port, 10, 16)
-	if !ok || err != nil || host == "" || portErr != nil || n == 0 {
-		return nil, fmt.Errorf("admin: broker URI %q is not of the form tcp://host:port", brokerURI)
+	address, ok := wire.BrokerAddress(brokerURI)
+	if !ok {
+		return nil, fmt.Errorf("admin: broker URI %q%s is not of the form tcp://host:port", brokerURI, origin)
 	}
 	c := &Client{address: address, dial: new(net.Dialer).DialContext}
 	if len(os.Args) > 0 {
@@ -94,7 +93,7 @@ func (c *Client) Run(ctx context.Context, command string) (string, error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() }) // what it interrupts has its own error
 	text, err := c.converse(conn, command)
 	if !stop() {
-		err = errors.Join(ctx.Err(), err)
+		err = ctx.Err() // of which the other one is a consequence
 	}
 	err = errors.Join(err, ignoreClosed(conn.Close()))
 	if err != nil {

@@ -47,6 +47,12 @@ func TestTheEnvironmentNamesTheBroker(t *testing.T) {
 	require.NoError(t, err)
 	_, err = c.Run(t.Context(), "HELP")
 	require.NoError(t, err)
+	t.Setenv("BMQ_BROKER_URI", b.URI()+"/")
+	_, err = admin.New("")
+	require.NoError(t, err)
+	t.Setenv("BMQ_BROKER_URI", "localhost")
+	_, err = admin.New(b.URI())
+	require.ErrorContains(t, err, `"localhost" (from the environment variable BMQ_BROKER_URI)`)
 }
 
 func TestABrokerThatIsAwayIsAnErrorAndItsReturnIsNoticed(t *testing.T) {
@@ -174,6 +180,7 @@ func TestASilentBrokerIsNotWaitedForForEver(t *testing.T) {
 		})
 		start := time.Now()
 		_, err := c.Run(context.Background(), "HELP")
+		require.EqualError(t, err, "admin: HELP: context deadline exceeded")
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Equal(t, admin.DefaultTimeout, time.Since(start))
 

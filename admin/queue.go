@@ -29,7 +29,7 @@ func (c *Client) Queue(ctx context.Context, queueURI string) (Queue, error) {
 	if err := c.ask(ctx, command+" INTERNALS", "queueInternals", &answer); err != nil {
 		return Queue{}, err
 	}
-	q := Queue{URI: "bmq://" + qualified(uri) + "/" + uri.Queue}
+	q := Queue{URI: "bmq://" + uri.QualifiedDomain() + "/" + uri.Queue}
 	answer.fill(&q)
 	return q, nil
 }
