@@ -26,6 +26,9 @@ All messages are in memory and end with this process. Stop it with Ctrl-C.
 func runBroker(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("bmq broker", flag.ContinueOnError)
 	flags.SetOutput(stderr)
+	if len(args) > 0 && helpWanted(args[0]) {
+		flags.SetOutput(stdout)
+	}
 	listen := flags.String("listen", "127.0.0.1:30114", "`address` to listen on; port 0 takes a free one; with -config the default is its port")
 	config := flags.String("config", "", "configuration `directory` of an official broker; without it the built-in domains exist")
 	controlAddress := flags.String("http", "", "`address` on loopback, as 127.0.0.1:8080, for a web page and for control over HTTP; default none")
@@ -94,10 +97,11 @@ func serve(ctx context.Context, b *broker.Broker, address, controlAddress string
 		}()
 		page = fmt.Sprintf("It is shown and controlled at %s\n", c.URL())
 	}
-	fmt.Fprintln(stdout, b.URI())
-	fmt.Fprint(stdout, banner, page)
 	if !onLoopback(address) {
-		fmt.Fprintf(stdout, "It listens on %s: everybody who can reach this machine can use it.\n", address)
+		page += fmt.Sprintf("It listens on %s: everybody who can reach this machine can use it.\n", address)
+	}
+	if _, err := fmt.Fprint(stdout, b.URI(), "\n", banner, page); err != nil {
+		return fmt.Errorf("nobody would know where the broker is: %w", err)
 	}
 	<-ctx.Done()
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -9,15 +10,19 @@ import (
 )
 
 func runEngines(_ context.Context, args []string, stdout, stderr io.Writer) error {
-	if len(args) > 0 {
-		fmt.Fprintln(stderr, "usage: bmq engines\n\nLists the engines that were compiled in, the one that is taken first, with version and linkage.")
-		if args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
-			return nil
-		}
+	const usage = "usage: bmq engines\n\nLists the engines that were compiled in, the one that is taken first, with version and linkage."
+	if len(args) > 0 && !helpWanted(args[0]) {
+		fmt.Fprintln(stderr, usage)
 		return errUsage
 	}
-	for _, e := range bmq.Engines() {
-		fmt.Fprintf(stdout, "%-8s version %s, linkage %s\n", e.Kind, e.Version, e.Linkage)
+	if len(args) > 0 {
+		_, err := fmt.Fprintln(stdout, usage)
+		return err
 	}
-	return nil
+	var errs []error
+	for _, e := range bmq.Engines() {
+		_, err := fmt.Fprintf(stdout, "%-8s version %s, linkage %s\n", e.Kind, e.Version, e.Linkage)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,6 +30,9 @@ func TestUsage(t *testing.T) {
 	}{
 		{nil, 2, "usage: bmq <command>"},
 		{[]string{"help"}, 0, "run the embedded broker"},
+		{[]string{"--help"}, 0, "run the embedded broker"},
+		{[]string{"help", "broker"}, 0, "-listen"},
+		{[]string{"help", "nope"}, 2, `there is no command "nope"`},
 		{[]string{"nope"}, 2, `there is no command "nope"`},
 		{[]string{"broker", "-h"}, 0, "-listen"},
 		{[]string{"broker", "-nope"}, 2, "flag provided but not defined: -nope"},
@@ -44,8 +48,25 @@ func TestUsage(t *testing.T) {
 		var stdout, stderr bytes.Buffer
 		code := run(t.Context(), c.args, &stdout, &stderr)
 		require.Equal(t, c.code, code, "%v", c.args)
-		require.Contains(t, stderr.String(), c.want)
-		require.Empty(t, stdout.String())
+		said, silent := &stderr, &stdout
+		if c.code == 0 { // it was asked for
+			said, silent = silent, said
+		}
+		require.Contains(t, said.String(), c.want)
+		require.Empty(t, silent.String())
+	}
+}
+
+// full is a disk without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestOutputThatIsLostIsAFailure(t *testing.T) {
+	for _, args := range [][]string{{"engines"}, {"engines", "-h"}, {"broker", "-listen", "127.0.0.1:0"}} {
+		var stderr bytes.Buffer
+		require.Equal(t, 1, run(t.Context(), args, full{}, &stderr), "%v", args)
+		require.Contains(t, stderr.String(), "no space left on device")
 	}
 }
 
