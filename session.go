@@ -82,7 +82,8 @@ type core struct {
 // ErrBrokerTimeout: a broker that can't be reached is tried again and again.
 //
 // onSessionEvent must not be nil; sessionevents.LogSessionEvent will do. Messages
-// go to the handler given by WithOnMessage. The caller has to call Stop or Close.
+// go to the handler given by WithOnMessage. The caller has to call Stop or Close: a
+// program that ends without it loses what it posted last.
 func NewSession(ctx context.Context, onSessionEvent OnSessionEvent, opts ...Option) (*Session, error) {
 	cfg := defaultConfig()
 	cfg.apply(opts)
