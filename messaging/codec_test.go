@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -192,6 +193,53 @@ func TestDecompressionHasALimit(t *testing.T) {
 		_, err = w.fetch(w.reads(c, orders)).Body()
 		require.ErrorIs(t, err, messaging.ErrTooLarge)
 		require.ErrorIs(t, err, messaging.ErrDecode)
+	})
+}
+
+func TestALimitThatIsNoneIsOne(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		c := w.client(func(cfg *messaging.Config) { cfg.MaxBody = math.MaxInt64 })
+		p := w.producer(c, messaging.ProducerConfig{Queue: orders, Compression: messaging.CompressionGzip})
+		_, err := p.Publish(t.Context(), make([]byte, 1<<20))
+		require.NoError(t, err)
+		body, err := w.fetch(w.reads(c, orders)).Body()
+		require.NoError(t, err)
+		require.Len(t, body, 1<<20)
+	})
+}
+
+// clumsy is a compressor that can't do it.
+type clumsy struct{ compresses bool }
+
+func (clumsy) Name() string { return "clumsy" }
+
+func (c clumsy) Compress([]byte) ([]byte, error) {
+	if !c.compresses {
+		panic("compressing")
+	}
+	return []byte("small"), nil
+}
+
+func (clumsy) Decompress([]byte, int64) ([]byte, error) { panic("decompressing") }
+
+func TestACompressorMayPanic(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		registry := messaging.NewRegistry()
+		registry.RegisterCompressor(clumsy{})
+		c := w.client(func(cfg *messaging.Config) { cfg.Codecs = registry })
+		p := w.producer(c, messaging.ProducerConfig{Queue: orders, Compression: "clumsy"})
+		var panicked *messaging.PanicError
+		_, err := p.Publish(t.Context(), make([]byte, 2000))
+		require.ErrorIs(t, err, messaging.ErrEncode)
+		require.ErrorIs(t, err, messaging.ErrNotStored)
+		require.ErrorAs(t, err, &panicked)
+		registry.RegisterCompressor(clumsy{compresses: true})
+		_, err = p.Publish(t.Context(), make([]byte, 2000))
+		require.NoError(t, err)
+		_, err = w.fetch(w.reads(c, orders)).Body()
+		require.ErrorIs(t, err, messaging.ErrDecode)
+		require.ErrorAs(t, err, &panicked)
+		require.Equal(t, "decompressing", panicked.Value)
 	})
 }
 

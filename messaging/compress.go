@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 )
 
 // Names of compressions.
@@ -51,6 +52,7 @@ func (gzipCompressor) Decompress(data []byte, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	limit = min(limit, math.MaxInt64-1)
 	out, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err == nil && int64(len(out)) > limit {
 		err = fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)

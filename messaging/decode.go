@@ -16,7 +16,11 @@ func (d *Delivery) Body() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: message %s: %w", ErrDecode, d.GUID(), err)
 	}
-	data, err := compressor.Decompress(d.message.Data, c.cfg.MaxBody)
+	var data []byte
+	err = protect(func() (err error) {
+		data, err = compressor.Decompress(d.message.Data, c.cfg.MaxBody)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: message %s: %s: %w", ErrDecode, d.GUID(), name, err)
 	}

@@ -194,7 +194,11 @@ func (p *Producer) compress(m *Message, out *outgoing) error {
 	if len(out.payload) < compressionThreshold {
 		return nil
 	}
-	small, err := c.Compress(out.payload)
+	var small []byte
+	err = protect(func() (err error) {
+		small, err = c.Compress(out.payload)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrEncode, name, err)
 	}

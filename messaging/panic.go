@@ -5,14 +5,14 @@ import (
 	"runtime/debug"
 )
 
-// PanicError is what a panic of a handler becomes.
+// PanicError is what a panic of a handler, of a hook, of a codec or of a compressor becomes.
 type PanicError struct {
 	Value any
 	Stack []byte
 }
 
-// Error returns what the handler panicked with. The stack is in Stack.
-func (e *PanicError) Error() string { return fmt.Sprintf("messaging: handler panicked: %v", e.Value) }
+// Error returns what it panicked with. The stack is in Stack.
+func (e *PanicError) Error() string { return fmt.Sprintf("messaging: panic: %v", e.Value) }
 
 // Unwrap returns the panic's value if it was an error.
 func (e *PanicError) Unwrap() error {
