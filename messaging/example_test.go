@@ -330,7 +330,7 @@ func Example_fromKombu() {
 	onBroker(func(ctx context.Context, client *messaging.Client) error {
 		producer, err := client.NewProducer(ctx, messaging.ProducerConfig{
 			Queue: "bmq://bmq.test.mem.priority/tasks",
-			Retry: &messaging.RetryPolicy{MaxAttempts: 3, Start: time.Second},
+			Retry: &messaging.RetryPolicy{MaxAttempts: 4, Start: time.Second},
 		})
 		if err != nil {
 			return err

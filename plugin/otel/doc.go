@@ -23,5 +23,5 @@
 //	messaging.client.consumed.messages   deliveries that were handled
 //	messaging.process.duration           seconds that handlers took
 //
-// Those who use plain sessions have [Inject] and [Extract].
+// Those who use plain sessions have [Telemetry.Inject] and [Telemetry.Extract].
 package bmqotel

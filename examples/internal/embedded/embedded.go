@@ -35,7 +35,7 @@ func Fail(program string, err error) {
 // Hint says what to do about an error, if it is that there is no broker.
 func Hint(err error) string {
 	e := (*bmq.Error)(nil)
-	if !errors.As(err, &e) || e.Op != "start" || errors.Is(err, context.Canceled) {
+	if !errors.As(err, &e) || e.Op != "start" || errors.Is(err, context.Canceled) || errors.Is(err, bmq.ErrInvalidArgument) {
 		return ""
 	}
 	return "Is there a broker? \"go run ./cmd/bmq broker\" starts one. Without -broker and BMQ_BROKER_URI the program has its own.\n"

@@ -44,4 +44,5 @@ func TestAProgramWithoutABrokerSaysWhatToDo(t *testing.T) {
 	require.Contains(t, p.Stderr(), `"go run ./cmd/bmq broker" starts one`)
 	require.Empty(t, embedded.Hint(errors.New("something else")))
 	require.Empty(t, embedded.Hint(&bmq.Error{Op: "start", Err: context.Canceled}), "that is Ctrl-C")
+	require.Empty(t, embedded.Hint(&bmq.Error{Op: "start", Err: bmq.ErrInvalidArgument}), "that is a bad URI")
 }
