@@ -29,6 +29,7 @@ type dispatcher struct {
 	items    []item    // a ring: n items from index first on
 	first, n int
 	bytes    int64 // of messages in items
+	messages int   // in items
 	taken    uint64
 	workers  []*worker
 	barriers []barrier // in the order of their positions
@@ -38,7 +39,7 @@ type dispatcher struct {
 	running  int           // workers
 	ended    chan struct{} // closed when the last worker has ended
 
-	maxBytes int64         // of messages; 0: no bound
+	maxBytes int64         // of messages and what each of them costs; 0: no bound
 	room     chan struct{} // closed when bytes fall, made by those who wait
 	waiters  int           // calls that wait for the broker, for whom reading must go on
 }
@@ -88,7 +89,16 @@ func (d *dispatcher) append(it item) {
 	d.grow()
 	d.items[(d.first+d.n)%len(d.items)] = it
 	d.n++
-	d.bytes += it.size()
+	d.account(it.size())
+}
+
+// account notes messages that came to wait, or wait no more.
+func (d *dispatcher) account(messages int, bytes int64) {
+	d.messages += messages
+	d.bytes += bytes
+	if messages < 0 || bytes < 0 {
+		d.signalRoom()
+	}
 }
 
 func (d *dispatcher) prepend(it item) {
@@ -169,9 +179,9 @@ func (d *dispatcher) next(w *worker) (item, bool) {
 		d.append(item{event: sessionevents.New(sessionevents.TypeSlowConsumerNormal, "", 0, "")})
 		d.work.Signal()
 	}
-	if size := it.size(); size > 0 {
-		d.bytes -= size
-		d.signalRoom()
+	if it.messages != nil {
+		messages, bytes := it.size()
+		d.account(-messages, -bytes)
 	}
 	return it, true
 }
@@ -213,12 +223,16 @@ func (d *dispatcher) barrier() <-chan struct{} {
 	return done
 }
 
+// messageCost is about how much memory a message takes besides its bytes while it waits:
+// of small ones that is most of it.
+const messageCost = 256
+
 // throttle waits until messages may be pushed again, as far as memory goes, or
 // until somebody needs what comes behind them.
 func (d *dispatcher) throttle() {
 	for {
 		d.mu.Lock()
-		if d.maxBytes == 0 || d.bytes <= d.maxBytes || d.waiters > 0 || d.closed {
+		if d.maxBytes == 0 || d.bytes+int64(d.messages)*messageCost <= d.maxBytes || d.waiters > 0 || d.closed {
 			d.mu.Unlock()
 			return
 		}
@@ -231,14 +245,11 @@ func (d *dispatcher) throttle() {
 	}
 }
 
-// hold accounts for memory of messages that wait elsewhere.
-func (d *dispatcher) hold(bytes int64) {
+// hold accounts for messages that wait elsewhere.
+func (d *dispatcher) hold(messages int, bytes int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.bytes += bytes
-	if bytes < 0 {
-		d.signalRoom()
-	}
+	d.account(messages, bytes)
 }
 
 // waiting tells what waits for handlers.
@@ -313,11 +324,12 @@ func goroutineID() uint64 {
 	return id
 }
 
-func (it *item) size() int64 {
+// size tells how many messages there are, and their bytes.
+func (it *item) size() (messages int, bytes int64) {
 	if it.messages == nil {
-		return 0
+		return 0, 0
 	}
-	return int64(it.messages.Bytes)
+	return len(it.messages.Messages), int64(it.messages.Bytes)
 }
 
 func (it *item) release() {

@@ -133,6 +133,36 @@ func TestDispatcherThrottleBoundsMemory(t *testing.T) {
 	})
 }
 
+func TestDispatcherThrottleBoundsWhatSmallMessagesTake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 100
+		hold := make(chan struct{})
+		d := newDispatcher(1, Watermarks{50, 2000}, n*messageCost, func(it item) { <-hold })
+		d.push(messagesItem(0))
+		synctest.Wait()
+		small := item{messages: &engine.MessageBatch{Messages: make([]engine.Message, n), Bytes: n}}
+		d.push(small)
+		through := make(chan struct{})
+		go func() {
+			d.throttle()
+			close(through)
+		}()
+		synctest.Wait()
+		select {
+		case <-through:
+			require.Fail(t, "a hundred messages of one byte take more than a hundred bytes")
+		default:
+		}
+		_, bytes := d.waiting()
+		require.EqualValues(t, n, bytes)
+		hold <- struct{}{}
+		<-through
+		close(hold)
+		require.NoError(t, d.close(t.Context()))
+		require.Zero(t, d.messages)
+	})
+}
+
 func TestDispatcherDoesNotThrottleWhileSomebodyWaitsForTheBroker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hold := make(chan struct{})

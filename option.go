@@ -139,12 +139,12 @@ func WithMaxPendingBytes(n int64) Option {
 	return sessionOption(func(c *config) { c.maxPendingBytes = n })
 }
 
-// WithMaxInboundBytes bounds the memory for messages that wait for the handler.
-// Above it the portable engine stops reading from the connection until there is
-// room, unless somebody waits for an answer of the broker. What
-// MaxUnconfirmedBytes of all queues come to is a bound already; this one is for
-// broadcast queues, which have no other. 0 means no bound, as in Python. Default
-// 512 MiB.
+// WithMaxInboundBytes bounds the memory for messages that wait for the handler, or for
+// Messages: their bytes, and 256 for each, which is about what a small one takes. Above
+// it the portable engine stops reading from the connection until there is room, unless
+// somebody waits for an answer of the broker. What MaxUnconfirmedBytes of all queues
+// come to is a bound already; this one is for broadcast queues, which have no other. 0
+// means no bound, as in Python. Default 512 MiB.
 func WithMaxInboundBytes(n int64) Option {
 	return sessionOption(func(c *config) { c.maxInboundBytes = n })
 }

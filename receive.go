@@ -54,8 +54,8 @@ type inbox struct {
 	items  []*delivery
 	head   int
 	closed bool
-	more   chan struct{}     // closed when there is something new, made by those who wait
-	hold   func(bytes int64) // accounts for memory, negative when it is given up
+	more   chan struct{}                   // closed when there is something new, made by those who wait
+	hold   func(messages int, bytes int64) // accounts for memory, negative when it is given up
 }
 
 // receive puts the messages of a network event into the inbox. The engine calls it.
@@ -68,10 +68,12 @@ func (c *core) receive(messages []engine.Message) {
 		return
 	}
 	b.makeRoom()
+	bytes := int64(0)
 	for i := range deliveries {
 		b.items = append(b.items, &deliveries[i])
-		b.hold(deliveries[i].message.size())
+		bytes += deliveries[i].message.size()
 	}
+	b.hold(len(deliveries), bytes)
 	b.wake()
 }
 
@@ -111,7 +113,7 @@ func (b *inbox) next(ctx context.Context) (*Message, error) {
 			b.items[b.head] = nil
 			b.head++
 			b.mu.Unlock()
-			b.hold(-m.size())
+			b.hold(-1, -m.size())
 			return m, nil
 		}
 		if b.closed {

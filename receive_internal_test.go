@@ -11,7 +11,7 @@ import (
 // TestInboxThatIsNeverEmptyDoesNotGrow: there is always a message more than is taken.
 func TestInboxThatIsNeverEmptyDoesNotGrow(t *testing.T) {
 	var held int64
-	c := &core{inbox: &inbox{hold: func(n int64) { held += n }}}
+	c := &core{inbox: &inbox{hold: func(_ int, n int64) { held += n }}}
 	event := []engine.Message{{Owner: new(queue), Data: make([]byte, 10)}}
 	c.receive(event)
 	for n := byte(1); n < 250; n++ {
@@ -27,7 +27,7 @@ func TestInboxThatIsNeverEmptyDoesNotGrow(t *testing.T) {
 
 func TestPropertiesOfMessagesInTheInboxCount(t *testing.T) {
 	var held int64
-	c := &core{inbox: &inbox{hold: func(n int64) { held += n }}}
+	c := &core{inbox: &inbox{hold: func(_ int, n int64) { held += n }}}
 	area := wire.AppendProperties(nil, []wire.Property{{Name: "p", Type: wire.PropertyBinary, Bin: make([]byte, 1000)}}, false)
 	properties, _, err := wire.ParseProperties(area, false)
 	require.NoError(t, err)

@@ -147,7 +147,7 @@ func inboundBounded(e *Env) {
 			}
 		}
 	}()
-	e.eventually("the bound is reached", func() bool { return c.Stats().WaitingBytes > bound })
+	e.eventually("there is no room for another one", func() bool { return c.Stats().WaitingBytes+largest.Load() > bound })
 	e.await(posted, "the posts")
 	w.awaitAcks(messages)
 	e.LessOrEqual(c.Stats().WaitingBytes, bound+largest.Load())
