@@ -163,6 +163,7 @@ func TestDomainsOfOnesOwn(t *testing.T) {
 	require.NoError(t, b.SetDomain(d))
 	c.post(4)
 	require.Equal(t, wire.AckSuccess, c.ack())
+	require.Panics(t, func() { b.Advance(-time.Minute) })
 	b.Advance(2 * time.Minute)
 	q, _ := b.Queue("bmq://mine/q")
 	require.Zero(t, q.Messages)

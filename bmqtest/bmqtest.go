@@ -15,6 +15,7 @@ package bmqtest
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"time"
 
@@ -137,8 +138,13 @@ const (
 func (b *Broker) Restart(ctx context.Context, keep Keep) error { return b.core.Restart(ctx, keep) }
 
 // Advance moves the broker's clock forward: messages expire, pauses end. The time
-// of clients is their own.
-func (b *Broker) Advance(d time.Duration) { b.core.Clock().Advance(d) }
+// of clients is their own. It panics where d is negative, since time does not go back.
+func (b *Broker) Advance(d time.Duration) {
+	if d < 0 {
+		panic(fmt.Sprintf("bmqtest: Advance by %v: time goes forward only", d))
+	}
+	b.core.Clock().Advance(d)
+}
 
 // Admin runs a command of the official broker's administration, HELP for instance,
 // and returns what it prints.
