@@ -144,6 +144,8 @@ func (e *Error) Error() string {
 		text = "Failed to construct message"
 	case opPost:
 		text = fmt.Sprintf("Failed to post message to %s queue", e.QueueURI)
+	case opHealth:
+		text = "Failed to hear from the broker"
 	default:
 		text = "Failed to " + e.Op
 	}

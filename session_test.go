@@ -357,7 +357,9 @@ func TestHealthEndsWithItsContextWhileTheBrokerIsAway(t *testing.T) {
 	r.wait("the loss", func() bool { return len(r.events) == 2 }) // libbmq knows no sooner
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	require.ErrorIs(t, s.Health(ctx), context.DeadlineExceeded)
+	err := s.Health(ctx)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorContains(t, err, "Failed to hear from the broker: context deadline exceeded")
 	require.NoError(t, broker.Restart(t.Context(), bmqtest.KeepAll))
 	require.NoError(t, s.Health(t.Context()))
 	require.EqualValues(t, 2, s.Stats().Connects)

@@ -30,8 +30,9 @@ func Handle[T any](fn func(ctx context.Context, body T, d *Delivery) error) Hand
 const unwindTime = 2 * time.Second
 
 // Run has deliveries handled until ctx ends, and then ends the consumer in good order: no
-// more is handed out, handlers may end, for Grace at most, and the queues are closed. Then
-// it returns nil, or ErrAbandoned if handlers still run, whose deliveries come again.
+// more is handed out, handlers may end, for Grace at most, and the queues are closed, for
+// which a broker has as long. Then it returns nil, or ErrAbandoned if handlers still run,
+// whose deliveries come again.
 //
 // Several handlers are called in order for each delivery, until one fails or settles it.
 // Run returns an error if the consumer can't go on, and ErrNoHandler, before anything is
