@@ -44,8 +44,9 @@ func NewClientCollector(client *messaging.Client, labels prometheus.Labels) prom
 // bmq_session_open_queues, bmq_session_pending_messages, bmq_session_pending_bytes,
 // bmq_session_unsent_bytes, bmq_session_waiting_events and bmq_session_waiting_bytes, and as
 // counters bmq_session_connects_total, bmq_session_received_bytes_total,
-// bmq_session_sent_bytes_total and bmq_session_messages_total by what became of them. labels
-// are constant and may be nil.
+// bmq_session_sent_bytes_total and bmq_session_messages_total by what became of them:
+// "answered" are the posts that have an ack of any kind, "nacked" those of them that the
+// broker did not take. labels are constant and may be nil.
 func NewSessionCollector(session *bmq.Session, labels prometheus.Labels) prometheus.Collector {
 	desc := func(name, help string, variable ...string) *prometheus.Desc {
 		return prometheus.NewDesc("bmq_session_"+name, help, variable, labels)
@@ -78,7 +79,7 @@ func NewSessionCollector(session *bmq.Session, labels prometheus.Labels) prometh
 			add(v.desc, v.typ, v.of(&s))
 		}
 		for what, n := range map[string]uint64{
-			"posted": s.MessagesPosted, "received": s.MessagesReceived, "acked": s.Acks - s.Nacks, "nacked": s.Nacks,
+			"posted": s.MessagesPosted, "received": s.MessagesReceived, "answered": s.Acks, "nacked": s.Nacks,
 			"confirmed": s.Confirms, "retransmitted": s.Retransmitted,
 		} {
 			add(messages, prometheus.CounterValue, float64(n), what)

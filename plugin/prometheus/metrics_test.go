@@ -151,7 +151,7 @@ func TestASessionIsCollected(t *testing.T) {
 	s.has(`
 # HELP bmq_session_messages_total Messages by what became of them.
 # TYPE bmq_session_messages_total counter
-bmq_session_messages_total{what="acked"} 1
+bmq_session_messages_total{what="answered"} 1
 bmq_session_messages_total{what="confirmed"} 0
 bmq_session_messages_total{what="nacked"} 0
 bmq_session_messages_total{what="posted"} 1
