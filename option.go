@@ -155,7 +155,17 @@ func WithMaxInboundBytes(n int64) Option {
 // leaves behind. What a program needs longer it copies: the bytes with bytes.Clone, the
 // handle as a value, for (*h).Confirm later. Properties belong to the application
 // as ever. Can't be used with WithPull. Default: messages are the application's own.
-func WithBorrowedPayloads() Option { return sessionOption(func(c *config) { c.borrow = true }) }
+func WithBorrowedPayloads() Option { return borrowOption{} }
+
+// borrowOption and pullOption are comparable, so that those who pass on options of others
+// can leave them out.
+type (
+	borrowOption struct{}
+	pullOption   struct{}
+)
+
+func (borrowOption) applySession(c *config) { c.borrow = true }
+func (pullOption) applySession(c *config)   { c.pull = true }
 
 // WithProcessName sets the name by which the broker knows this process. Default
 // os.Args[0], or "go:UNKNOWN" if there is none.

@@ -12,7 +12,7 @@ import (
 // WithPull has messages wait for Session.Messages in place of a handler. Acks and
 // session events go to their handlers as ever. What the broker delivered before a queue
 // was paused or closed still comes.
-func WithPull() Option { return sessionOption(func(c *config) { c.pull = true }) }
+func WithPull() Option { return pullOption{} }
 
 // Messages returns an iterator over the messages of all queues that are open for
 // reading. The session has to be made with WithPull. Each message is to be

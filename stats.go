@@ -27,7 +27,7 @@ type Stats struct {
 	PendingBytes    int64 // their bytes
 	UnsentBytes     int64 // bytes that wait to be written
 	WaitingEvents   int   // network and session events that wait for handlers
-	WaitingBytes    int64 // bytes of the messages among them
+	WaitingBytes    int64 // bytes of the messages among them, and of those that wait for Messages
 }
 
 // Stats returns a snapshot of the session's counters. It may be called at any time,

@@ -21,7 +21,8 @@ type Config struct {
 	// bmq.DefaultBroker. With several, BMQ_BROKER_URI must not be set.
 	Brokers []string
 	// Options are for the session, such as bmq.WithDialer or bmq.WithAuthnCredentialProvider.
-	// Those that this package sets have no effect: broker, handlers, processing threads.
+	// Those that are a matter of this package have no effect: broker, handlers, processing
+	// threads, bmq.WithPull and bmq.WithBorrowedPayloads.
 	Options []bmq.Option
 	// Retry is for dialing, for opening queues again that were lost, and the default of
 	// producers.

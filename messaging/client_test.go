@@ -163,6 +163,23 @@ func TestDialDoesNotRepeatWhatTheProgramGotWrong(t *testing.T) {
 	})
 }
 
+func TestOptionsThatAClientCanNotHaveHaveNoEffect(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.publishes(orders, "a", "b", "c")
+		c := w.client(func(cfg *messaging.Config) {
+			cfg.Options = append(cfg.Options, nil, bmq.WithBorrowedPayloads(), bmq.WithPull(), bmq.WithOnMessage(nil), bmq.WithNumProcessingThreads(7))
+		})
+		k := w.reads(c, orders)
+		require.NoError(t, k.Start(t.Context()))
+		synctest.Wait()
+		for _, body := range []string{"a", "b", "c"} {
+			d := w.fetch(k)
+			require.Equal(t, body, string(d.Data()))
+			require.NoError(t, d.Ack())
+		}
+	})
+}
+
 func TestAListOfBrokersIsNotIgnored(t *testing.T) {
 	t.Setenv("BMQ_BROKER_URI", "tcp://localhost:1")
 	_, err := messaging.Dial(t.Context(), messaging.Config{Brokers: []string{"tcp://a:1", "tcp://b:1"}})

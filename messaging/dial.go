@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/bmq-go/bmq"
@@ -102,7 +103,7 @@ func dial(ctx context.Context, cfg Config, broker string) (*Client, error) {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.notify = newNotifier(cfg.OnEvent, c.log)
 	c.connected.Store(true)
-	options := append(append([]bmq.Option{bmq.WithLogger(c.log)}, cfg.Options...),
+	options := append(append([]bmq.Option{bmq.WithLogger(c.log)}, slices.DeleteFunc(slices.Clone(cfg.Options), unfit)...),
 		bmq.WithBroker(broker), bmq.WithOnMessage(c.onMessage),
 		// Events and messages have to come in order. Handlers don't run there anyway.
 		bmq.WithNumProcessingThreads(1))
@@ -117,6 +118,10 @@ func dial(ctx context.Context, cfg Config, broker string) (*Client, error) {
 	}
 	return c, nil
 }
+
+// unfit tells which options can't be passed on: deliveries are kept beyond the session's
+// handler.
+func unfit(o bmq.Option) bool { return o == bmq.WithBorrowedPayloads() || o == bmq.WithPull() }
 
 // onEvent takes the events of the session.
 func (c *Client) onEvent(e sessionevents.SessionEvent) {
