@@ -262,6 +262,32 @@ func TestWhatClaimsToBeCompressedMayNotBe(t *testing.T) {
 	})
 }
 
+func TestWhatOthersCallExpirationIsNone(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		s, err := bmq.NewSession(t.Context(), ignoreEvents, bmq.WithDialer(w.DialContext), bmq.WithLogger(quiet), bmq.WithEngine(bmq.EnginePortable))
+		require.NoError(t, err)
+		defer s.Close()
+		require.NoError(t, s.OpenQueue(t.Context(), orders, bmq.WithWrite()))
+		k := w.reads(w.client(), orders)
+		for _, value := range []any{"2026", "a", []byte{0, 0, 0, 1}, false} {
+			_, err := s.PostAndWait(t.Context(), orders, []byte("x"), bmq.WithProperties(bmq.PropertyValueDict{
+				"expires_at": value, "timestamp": value, "attempts": value,
+			}))
+			require.NoError(t, err)
+			d := w.fetch(k)
+			require.Zero(t, d.Expires())
+			require.Zero(t, d.Timestamp())
+			require.Equal(t, 1, d.Attempt())
+			require.NoError(t, d.Ack())
+		}
+		for _, value := range []any{int16(1), int32(1), int64(1)} {
+			_, err := s.PostAndWait(t.Context(), orders, []byte("x"), bmq.WithProperties(bmq.PropertyValueDict{"expires_at": value}))
+			require.NoError(t, err)
+		}
+		w.nothing(k)
+	})
+}
+
 func TestEncodeMakesAMessageThatIsNotEncodedAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		p := w.producer(w.client(), messaging.ProducerConfig{Queue: orders})
