@@ -1,4 +1,9 @@
-// Command bmq is the command line of the BlazingMQ client for Go.
+// Command bmq is the command line of the BlazingMQ client for Go:
+//
+//	bmq broker [flags]   runs the embedded broker, for tests and development
+//	bmq engines          lists the engines that were compiled in
+//
+// "bmq help broker" lists the flags; docs/testing.md of the module shows what they are for.
 package main
 
 import (
