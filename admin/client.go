@@ -40,7 +40,11 @@ type Option func(*Client)
 // WithDialer sets how connections are made, for instance with TLS or in memory. Default
 // a net.Dialer.
 func WithDialer(dial func(ctx context.Context, network, address string) (net.Conn, error)) Option {
-	return func(c *Client) { c.dial = dial }
+	return func(c *Client) {
+		if dial != nil {
+			c.dial = dial
+		}
+	}
 }
 
 // WithCredential makes the client authenticate, for instance with the mechanism "BASIC"
@@ -72,7 +76,9 @@ func New(brokerURI string, opts ...Option) (*Client, error) {
 		c.name = os.Args[0]
 	}
 	for _, o := range opts {
-		o(c)
+		if o != nil {
+			o(c)
+		}
 	}
 	return c, nil
 }

@@ -43,7 +43,7 @@ func TestABrokerURIIsChecked(t *testing.T) {
 func TestTheEnvironmentNamesTheBroker(t *testing.T) {
 	b := bmqtest.Start(t)
 	t.Setenv("BMQ_BROKER_URI", b.URI())
-	c, err := admin.New("tcp://127.0.0.1:1")
+	c, err := admin.New("tcp://127.0.0.1:1", nil, admin.WithDialer(nil)) // as with sessions
 	require.NoError(t, err)
 	_, err = c.Run(t.Context(), "HELP")
 	require.NoError(t, err)

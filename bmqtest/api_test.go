@@ -171,7 +171,7 @@ func TestDomainsOfOnesOwn(t *testing.T) {
 	_, ok = b.Domain("nope")
 	require.False(t, ok)
 
-	both := bmqtest.Start(t, bmqtest.WithBuiltinDomains(), bmqtest.WithDomain(bmqtest.Domain{Name: "mine"}))
+	both := bmqtest.Start(t, nil, bmqtest.WithBuiltinDomains(), bmqtest.WithDomain(bmqtest.Domain{Name: "mine"}))
 	c = dial(t, both)
 	c.negotiated()
 	require.Nil(t, c.open(queue))

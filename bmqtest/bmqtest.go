@@ -62,6 +62,9 @@ func Start(t TB, opts ...Option) *Broker {
 func New(opts ...Option) (*Broker, error) {
 	o := options{listen: "127.0.0.1:0"}
 	for _, opt := range opts {
+		if opt == nil {
+			continue
+		}
 		if err := opt(&o); err != nil {
 			return nil, err
 		}
