@@ -266,7 +266,8 @@ func (p *Producer) drop(h *handle) {
 	p.c.release(h)
 }
 
-// Flush waits until no message is without an outcome.
+// Flush waits until no message is without an outcome. Unlike bmq.Session.Flush it waits for
+// messages that are published meanwhile, too: those who go on publishing keep it waiting.
 func (p *Producer) Flush(ctx context.Context) error {
 	if err := p.pending.wait(ctx); err != nil {
 		return fmt.Errorf("messaging: %d messages have no outcome yet: %w", p.pending.count(), err)
