@@ -102,7 +102,7 @@ func WithNumProcessingThreads(n int) Option {
 // keeps messages in. The portable engine sizes its buffers itself. At least 64.
 // Default 4096. With larger ones consuming takes less CPU time, since libbmq looks for
 // each message in the row of buffers that its event is in; but each post without an
-// answer keeps one, for its header alone (libbmq of August 2026).
+// answer takes up to three, however small it is: see WithMaxPendingBytes.
 func WithBlobBufferSize(n int) Option {
 	return sessionOption(func(c *config) { c.BlobBufferSize = Some(n) })
 }
@@ -135,6 +135,10 @@ func WithChannelWriteTimeout(d time.Duration) Option {
 // WithMaxPendingBytes bounds the memory for posts that have no answer yet, or that
 // wait for a connection. A post above the bound waits for room as it does above the
 // channel high watermark. 0 means no bound, as in Python. Default 512 MiB.
+//
+// A post counts for its size in an event. With the native engine it counts for what
+// libbmq may need for it as well: 1 KiB, and one buffer of WithBlobBufferSize, one more
+// for a payload below 512 bytes or one to be compressed, one more for properties.
 func WithMaxPendingBytes(n int64) Option {
 	return sessionOption(func(c *config) { c.maxPendingBytes = n })
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/bmq-go/bmq/internal/engine"
 	"github.com/bmq-go/bmq/internal/pace"
 	"github.com/bmq-go/bmq/internal/slab"
+	"github.com/bmq-go/bmq/internal/wire"
 )
 
 const (
@@ -57,9 +58,10 @@ type nativeOutbox struct {
 	epochs       []*postEpoch          // that posts without an answer belong to, and the present one
 	kept         []nativePost          // posts that nobody waits for, and libbmq keeps until it is connected
 	pending      int                   // posts without an answer, or not handed over
-	pendingBytes int64
-	pacedBytes   int64 // the same as pace counts it
-	unsentBytes  int64
+	pendingBytes int64                 // what they count for
+	pendingSize  int64                 // their size in an event
+	pacedBytes   int64                 // their size as pace counts it
+	unsentSize   int64                 // the size of those that are not handed over
 
 	stats struct{ out, posted, confirms, retransmitted uint64 }
 }
@@ -69,12 +71,29 @@ type nativePost struct {
 	q      *nativeQueue
 	cookie any
 	epoch  *postEpoch
-	size   int64
+	size   int32 // in an event
+	counts int32 // for so many bytes of memory
 }
 
-// paced is what the post counts for in what falls in step: libbmq keeps a buffer for it,
-// however small it is.
-func (p *nativePost) paced() int64 { return max(p.size, pacedSize) }
+// recordBytes is about what libbmq and this package note about a post.
+const recordBytes = 1 << 10
+
+// memoryOf is what a post of that size in an event takes at most until its answer. libbmq
+// has a buffer for its header, which is let go when it is written. Payloads that it
+// compresses or copies begin a buffer of their own, and so do properties.
+func (o *nativeOutbox) memoryOf(put *engine.Put, size int) int32 {
+	buffers := 1
+	if len(put.Payload) < cbridge.ReferredSize || put.Compression != wire.CompressionNone {
+		buffers++
+	}
+	if len(put.Properties) > 0 {
+		buffers++
+	}
+	return int32(size + recordBytes + buffers*o.s.cfg.BlobBufferSize)
+}
+
+// paced is what the post counts for in what falls in step.
+func (p *nativePost) paced() int64 { return int64(max(p.size, pacedSize)) }
 
 // postEpoch counts posts between two flushes.
 type postEpoch struct{ pending int }
@@ -401,5 +420,5 @@ func (o *nativeOutbox) addStats(st *engine.Stats) {
 	st.Connected = o.live && !o.ended
 	st.BytesOut, st.MessagesPosted = o.stats.out, o.stats.posted
 	st.Confirms, st.Retransmitted = o.stats.confirms, o.stats.retransmitted
-	st.PendingMessages, st.PendingBytes, st.UnsentBytes = o.pending, o.pendingBytes, o.unsentBytes
+	st.PendingMessages, st.PendingBytes, st.UnsentBytes = o.pending, o.pendingBytes, o.unsentSize
 }

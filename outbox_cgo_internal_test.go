@@ -25,7 +25,7 @@ func pacedOutbox(t *testing.T) (o *nativeOutbox, q *nativeQueue, numbers []uint6
 	o.restored()
 	q = &nativeQueue{s: s, c: new(cbridge.Queue)}
 	start := time.Now()
-	for o.pendingBytes < paceFrom {
+	for o.pacedBytes < paceFrom {
 		postPaced(t, o, q)
 		var b nativeBatch
 		require.True(t, o.take(&b))

@@ -20,13 +20,14 @@ func (o *nativeOutbox) post(ctx context.Context, q *nativeQueue, put *engine.Put
 	if len(put.Payload) == 0 {
 		return engine.Status{Code: engine.PackPayloadEmpty, Packing: true}
 	}
-	p := nativePost{q: q, size: int64(wire.PutSize(area + len(put.Payload)))}
+	p := nativePost{q: q, size: int32(wire.PutSize(area + len(put.Payload)))}
+	p.counts = o.memoryOf(put, int(p.size))
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.live && o.s.cfg.ChannelWriteTimeout != 0 {
 		o.pace.Wait(ctx, &o.mu, o.pacedBytes)
 	}
-	if st := o.admit(ctx, q, p.size); !st.OK() {
+	if st := o.admit(ctx, q, int64(p.counts)); !st.OK() {
 		return st
 	}
 	r := cbridge.PostRecord{
@@ -45,15 +46,16 @@ func (o *nativeOutbox) post(ctx context.Context, q *nativeQueue, put *engine.Put
 	o.front.records = append(o.front.records, r)
 	o.front.posts = append(o.front.posts, p)
 	o.pending++
-	o.pendingBytes += p.size
+	o.pendingBytes += int64(p.counts)
+	o.pendingSize += int64(p.size)
 	o.pacedBytes += p.paced()
-	o.unsentBytes += p.size
+	o.unsentSize += int64(p.size)
 	o.stats.posted++
 	o.signal()
 	return engine.Status{}
 }
 
-// admit waits until a post of size bytes may be taken over. It is called with the lock
+// admit waits until a post that counts for size bytes may be taken over. It is called with the lock
 // held, which it gives up while it waits.
 func (o *nativeOutbox) admit(ctx context.Context, q *nativeQueue, size int64) engine.Status {
 	var timeout <-chan time.Time
@@ -144,7 +146,7 @@ func (o *nativeOutbox) handedOver(b *nativeBatch, from, to int) {
 		default:
 			o.kept = append(o.kept, *p)
 		}
-		o.unsentBytes -= p.size
+		o.unsentSize -= int64(p.size)
 		o.stats.out += uint64(b.records[i].PropertiesSize) + uint64(b.records[i].PayloadSize)
 	}
 	o.wakeWaiters()
@@ -161,7 +163,7 @@ func (o *nativeOutbox) refuse(b *nativeBatch, i int, why string) {
 	r, p := &b.records[i], &b.posts[i]
 	o.s.log.Warn("a post was accepted, but could not be sent", "queue", p.q.req.URI.String(), "code", r.Result, "reason", why)
 	o.mu.Lock()
-	o.unsentBytes -= p.size
+	o.unsentSize -= int64(p.size)
 	if r.ID == 0 {
 		o.forget(p)
 		o.wakeWaiters()
@@ -181,7 +183,7 @@ func (o *nativeOutbox) giveUp(b *nativeBatch, from int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for i := from; i < len(b.records); i++ {
-		o.unsentBytes -= b.posts[i].size
+		o.unsentSize -= int64(b.posts[i].size)
 		if b.records[i].ID == 0 {
 			o.forget(&b.posts[i])
 		}
@@ -191,7 +193,8 @@ func (o *nativeOutbox) giveUp(b *nativeBatch, from int) {
 // forget ends a post.
 func (o *nativeOutbox) forget(p *nativePost) {
 	o.pending--
-	o.pendingBytes -= p.size
+	o.pendingBytes -= int64(p.counts)
+	o.pendingSize -= int64(p.size)
 	o.pacedBytes -= p.paced()
 	p.epoch.pending--
 	o.pace.Answered(o.pacedBytes)

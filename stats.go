@@ -24,7 +24,7 @@ type Stats struct {
 
 	OpenQueues      int
 	PendingMessages int   // posts without an answer, or not yet written
-	PendingBytes    int64 // their bytes
+	PendingBytes    int64 // what they count for: see WithMaxPendingBytes
 	UnsentBytes     int64 // bytes that wait to be written
 	WaitingEvents   int   // network and session events that wait for handlers
 	WaitingBytes    int64 // bytes of the messages among them, and of those that wait for Messages

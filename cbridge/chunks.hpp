@@ -14,18 +14,22 @@ namespace bridge {
 
 extern std::atomic<int64_t> allocations;
 
-/// Blocks of memory, some of which are kept for reuse: the system takes its time for
-/// new ones. Any thread may give one back.
+/// Blocks of memory. Some of those that are about as large as a full event are kept for
+/// reuse: the system takes its time for new ones. Smaller ones are no larger than they
+/// have to be, since a single post may keep one for long. Any thread may give one back.
 class Chunks {
     static const std::size_t k_SIZE = 64 << 10;  // of those that are kept
+    static const std::size_t k_FROM = 48 << 10;  // and are taken for this size or more
     static const std::size_t k_KEPT = 256;
 
     std::mutex          d_mutex;
     std::vector<char *> d_free;
 
+    static bool isKept(std::size_t size) { return size >= k_FROM && size <= k_SIZE; }
+
     void put(char *memory, std::size_t size) noexcept
     {
-        if (size <= k_SIZE) {
+        if (isKept(size)) {
             std::lock_guard<std::mutex> guard(d_mutex);
             if (d_free.size() < k_KEPT) {
                 d_free.push_back(memory);
@@ -38,7 +42,7 @@ class Chunks {
 
     char *take(std::size_t size)
     {
-        if (size <= k_SIZE) {
+        if (isKept(size)) {
             std::lock_guard<std::mutex> guard(d_mutex);
             if (!d_free.empty()) {
                 char *memory = d_free.back();
@@ -46,7 +50,7 @@ class Chunks {
                 return memory;
             }
         }
-        char *memory = new char[size < k_SIZE ? k_SIZE : size];
+        char *memory = new char[isKept(size) ? k_SIZE : size];
         ++allocations;
         return memory;
     }

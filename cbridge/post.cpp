@@ -31,10 +31,6 @@ const int64_t k_EVENT_BYTES = 64 << 10;
 /// through them for the next one.
 const int32_t k_EVENT_POSTS = 64;
 
-/// Payloads from this size on are not copied once more by the SDK, which refers to the
-/// chunk until it has no more use for them. For smaller ones copying is cheaper.
-const int32_t k_REFERRED_BYTES = 512;
-
 /// The memory of an event's posts.
 struct Chunk {
     bsl::shared_ptr<char> d_memory;
@@ -72,7 +68,9 @@ int32_t pack(bmqb_session *session, bmqb_post_record& post, const Chunk& chunk)
         message.setPropertiesRef(&session->d_properties);
     }
     data += post.properties_size;
-    if (post.payload_size >= k_REFERRED_BYTES) {
+    if (post.payload_size >= BMQB_REFERRED_SIZE) {
+        // The SDK refers to the chunk until it has no more use for it. For smaller
+        // payloads copying is cheaper.
         session->d_payload.removeAll();
         session->d_payload.appendDataBuffer(
             bdlbb::BlobBuffer(bsl::shared_ptr<char>(chunk.d_memory, data), post.payload_size));

@@ -48,6 +48,9 @@ type Options struct {
 	Authenticates         bool // Handler.Credential is to be asked
 }
 
+// ReferredSize is the size from which on payloads are not copied into buffers of the SDK.
+const ReferredSize = C.BMQB_REFERRED_SIZE
+
 // Session is a session on the other side.
 type Session struct {
 	c       *C.bmqb_session

@@ -26,7 +26,10 @@ extern "C" {
 #endif
 
 /* Also in abi.go. Raise both with every change of this file. */
-#define BMQB_ABI 2
+#define BMQB_ABI 3
+
+/* Payloads from this size in bytes on are not copied into buffers of the SDK. */
+#define BMQB_REFERRED_SIZE 512
 
 typedef struct bmqb_session bmqb_session;
 typedef struct bmqb_queue bmqb_queue;

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -56,7 +57,15 @@ func runBroker() {
 
 func brokerProcess(t *testing.T) string {
 	t.Helper()
-	return proctest.Start(t, proctest.Program(t, brokerProgram)).Line()
+	_, uri := startBroker(t)
+	return uri
+}
+
+func startBroker(t *testing.T) (*os.Process, string) {
+	t.Helper()
+	cmd := proctest.Program(t, brokerProgram)
+	uri := proctest.Start(t, cmd).Line()
+	return cmd.Process, uri
 }
 
 func countFrom(variable string, d int) int {
@@ -159,6 +168,45 @@ func TestMessagesLeaveNoMemory(t *testing.T) {
 	require.NoError(t, l.s.Stop(t.Context()))
 	t.Logf("%d messages", l.confirmed.Load())
 	flat(t, after)
+}
+
+// What posts take that have no answer stays within WithMaxPendingBytes, however small
+// they are. Without the bound these would take several times as much.
+func TestManySmallPostsWithoutAnAnswerStayWithinTheBound(t *testing.T) {
+	const bound, posts = 128 << 20, 100_000
+	for name, c := range map[string]struct {
+		signal syscall.Signal // that the broker gets
+		lost   bool           // the connection, by that
+		opts   []bmq.PostOption
+	}{
+		"the broker stands still":                   {signal: syscall.SIGSTOP},
+		"the broker is gone":                        {signal: syscall.SIGKILL, lost: true},
+		"the broker is gone, posts have a property": {signal: syscall.SIGKILL, lost: true, opts: []bmq.PostOption{bmq.WithProperties(bmq.PropertyValueDict{"a": "b"})}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			nothingLeft(t)
+			broker, uri := startBroker(t)
+			s, err := tryAt(t, uri, bmq.WithMaxPendingBytes(bound), bmq.WithChannelWriteTimeout(0))
+			require.NoError(t, err)
+			require.NoError(t, s.OpenQueue(t.Context(), queue, bmq.WithWrite()))
+			require.NoError(t, broker.Signal(c.signal))
+			if c.lost {
+				s.wait("the loss", func() bool { return slices.Contains(s.events, "ConnectionLost") })
+			}
+			before := resident(t)
+			n := 0
+			for opts := append(c.opts, bmq.WithOnAck(s.onAck)); err == nil && n < posts; n++ {
+				err = s.Post(t.Context(), queue, []byte("sixteen byte msg"), opts...)
+			}
+			require.True(t, poll(func() bool { return s.Stats().UnsentBytes == 0 }), "all is libbmq's")
+			grown := resident(t) - before
+			t.Logf("%d posts, memory grew by %d MiB", n, grown>>20)
+			require.LessOrEqual(t, grown, int64(bound+slack))
+			require.ErrorIs(t, err, bmq.ErrBWLimit)
+			_ = broker.Signal(syscall.SIGCONT) // so that Stop need not wait
+			require.NoError(t, s.Stop(t.Context()))
+		})
+	}
 }
 
 func TestSessionsLeaveNoMemory(t *testing.T) {

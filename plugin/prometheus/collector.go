@@ -60,7 +60,7 @@ func NewSessionCollector(session *bmq.Session, labels prometheus.Labels) prometh
 		{desc("connected", "Whether the connection is up and the state restored."), prometheus.GaugeValue, func(s *bmq.Stats) float64 { return number(s.Connected) }},
 		{desc("open_queues", "Queues that are open."), prometheus.GaugeValue, func(s *bmq.Stats) float64 { return float64(s.OpenQueues) }},
 		{desc("pending_messages", "Posts without an answer, or not yet written."), prometheus.GaugeValue, func(s *bmq.Stats) float64 { return float64(s.PendingMessages) }},
-		{desc("pending_bytes", "Bytes of posts without an answer, or not yet written."), prometheus.GaugeValue, func(s *bmq.Stats) float64 { return float64(s.PendingBytes) }},
+		{desc("pending_bytes", "What posts without an answer, or not yet written, count for in WithMaxPendingBytes."), prometheus.GaugeValue, func(s *bmq.Stats) float64 { return float64(s.PendingBytes) }},
 		{desc("unsent_bytes", "Bytes that wait to be written."), prometheus.GaugeValue, func(s *bmq.Stats) float64 { return float64(s.UnsentBytes) }},
 		{desc("waiting_events", "Events that wait for handlers."), prometheus.GaugeValue, func(s *bmq.Stats) float64 { return float64(s.WaitingEvents) }},
 		{desc("waiting_bytes", "Bytes of messages that wait for handlers."), prometheus.GaugeValue, func(s *bmq.Stats) float64 { return float64(s.WaitingBytes) }},
