@@ -29,6 +29,11 @@ const (
 	maxConfirms = 1 << 20
 	// eventPosts is how many posts go into an event while there is no connection.
 	eventPosts = 64
+	// maxResent is how large posts that libbmq has, without an answer, may be together.
+	// After a reconnection it sends all of them in one event, and for good leaves out what
+	// is beyond 66 MiB. It may also have some that nobody waits for: those that it gets
+	// between the loss of the connection and its event.
+	maxResent = 48 << 20
 )
 
 // nativeOutbox gathers messages and confirmations and hands them to libbmq, many at a
@@ -51,6 +56,7 @@ type nativeOutbox struct {
 	lows      uint64 // how often it said that it does again
 	repacks   uint64 // how often an event that waits for that had to be made anew
 	reopening bool   // queues are being opened again
+	held      bool   // posts wait until libbmq has less than maxResent
 
 	pace pace.Pace
 
@@ -280,7 +286,7 @@ func (o *nativeOutbox) wait() {
 // sendPosts hands the posts of a batch over, in as few events as possible.
 func (o *nativeOutbox) sendPosts(b *nativeBatch) {
 	for from := 0; from < len(b.records); {
-		to := min(len(b.records), from+o.eventRoom())
+		to := min(len(b.records), from+o.eventRoom(int64(b.posts[from].size)))
 		var n int
 		st := o.trying(engine.PostBWLimit, func(first bool) (err error) {
 			if first {
@@ -307,18 +313,37 @@ func (o *nativeOutbox) sendPosts(b *nativeBatch) {
 	}
 }
 
-// eventRoom tells how many posts may go into the next event, when there may be one. It
-// waits until queues are opened again.
-func (o *nativeOutbox) eventRoom() int {
+// eventRoom tells how many posts may go into the next event, when there may be one; size
+// is that of the first. It waits until queues are opened again, and as long as libbmq has
+// too much. Meanwhile confirmations are sent.
+func (o *nativeOutbox) eventRoom(size int64) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for o.reopening && !o.ended {
+	for !o.ended && (o.reopening || o.tooMuch(size)) {
+		if confirms := o.front.confirms; len(confirms) > 0 && !o.reopening {
+			o.front.confirms = nil
+			o.mu.Unlock()
+			o.sendConfirms(confirms)
+			o.mu.Lock()
+			continue
+		}
+		if held := o.tooMuch(size); held != o.held {
+			o.held = held
+			o.wakeWaiters() // there are other rules for those who wait to post
+		}
 		o.wait()
 	}
+	o.held = false
 	if o.live {
 		return gatherPosts
 	}
 	return eventPosts
+}
+
+// tooMuch tells whether libbmq must not be given a post of size bytes yet.
+func (o *nativeOutbox) tooMuch(size int64) bool {
+	has := o.pendingSize - o.unsentSize
+	return has > 0 && has+size > maxResent
 }
 
 func (o *nativeOutbox) stopping() bool {

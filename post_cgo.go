@@ -101,13 +101,14 @@ func (o *nativeOutbox) admit(ctx context.Context, q *nativeQueue, size int64) en
 // full tells whether too much is on its way already.
 func (o *nativeOutbox) full(size int64) bool {
 	limit := o.s.cfg.MaxPendingBytes
-	return o.choked && o.gathered() || limit != 0 && o.pendingBytes != 0 && o.pendingBytes+size > limit
+	return (o.choked || o.held) && o.gathered() || limit != 0 && o.pendingBytes != 0 && o.pendingBytes+size > limit
 }
 
 // gathered tells whether the goroutine that sends has to come round first. While it
-// waits for queues to be opened again, only the bound of what is pending counts.
+// waits for the connection, or for queues to be opened again, only the bound of what is
+// pending counts.
 func (o *nativeOutbox) gathered() bool {
-	return !o.reopening && (len(o.front.data) >= gatherBytes || len(o.front.records) >= gatherPosts)
+	return !o.reopening && (o.live || !o.held) && (len(o.front.data) >= gatherBytes || len(o.front.records) >= gatherPosts)
 }
 
 // confirm takes confirmations over.
@@ -198,6 +199,9 @@ func (o *nativeOutbox) forget(p *nativePost) {
 	o.pacedBytes -= p.paced()
 	p.epoch.pending--
 	o.pace.Answered(o.pacedBytes)
+	if o.held {
+		o.signal()
+	}
 }
 
 // fail answers the posts of a queue that is gone.

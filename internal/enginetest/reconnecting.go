@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"strings"
 	"time"
 
 	"github.com/bmq-go/bmq"
@@ -12,6 +13,8 @@ var reconnecting = chapter("reconnecting",
 	Behaviour{Name: "events-come-in-order", Ref: "4/79 5.1/order", Run: reconnectOrder},
 	Behaviour{Name: "without-queues-state-is-restored-at-once", Ref: "5.1/order", Run: reconnectIdle},
 	Behaviour{Name: "queues-work-again", Ref: "4/79 5.8/reopen", Run: reconnectQueues},
+	Behaviour{Name: "more-posts-are-kept-than-go-into-an-event", Run: manyPostsKept},
+	Behaviour{Name: "posts-without-an-answer-do-not-hold-confirmations-up", Run: confirmsPassPosts},
 	Behaviour{Name: "options-are-kept", Ref: "5.8/reopen", Run: reconnectOptions},
 	Behaviour{Name: "posts-are-kept-while-the-connection-is-down", Ref: "4/74 4/79 5.6/buffered", Run: postsKept},
 	Behaviour{Name: "posts-without-an-answer-are-sent-again-once", Ref: "4/74 5.8/retransmit 6.3/duplicates", Run: postsResent},
@@ -149,6 +152,48 @@ func postsKept(e *Env) {
 		e.Equal(want[i], a.payload)
 	}
 	e.reader(uri).awaitPayloads(append(want, "no ack")...)
+}
+
+// manyPostsKept: an event that libbmq makes has 66 MiB at most.
+func manyPostsKept(e *Env) {
+	uri := e.queue(memoryBroadcast) // which no quota of a domain is for
+	w := e.writer(uri)
+	w.lose()
+	large := strings.Repeat("x", 3<<20)
+	const n = 25
+	for range n {
+		w.post(uri, large)
+	}
+	e.NoError(w.Post(e.soon(), uri, []byte("no ack")))
+	w.restore()
+	for _, a := range w.awaitAcks(n) {
+		e.Equal(bmq.AckSuccess, a.Status)
+	}
+	e.NoError(w.Flush(e.soon()))
+}
+
+// confirmsPassPosts: nor is there a number of them that can't be sent again.
+func confirmsPassPosts(e *Env) {
+	uri, other := e.queue(memoryBroadcast), e.queue(memoryPriority)
+	c := e.client(bmq.WithChannelWriteTimeout(0))
+	c.open(uri, bmq.WithWrite())
+	c.open(other, bmq.WithRead(), bmq.WithWrite())
+	c.deliver(other, "x")
+	m := c.awaitMessages(1)[0]
+	acks := e.proxy.drop(down, wire.EventAck)
+	large := strings.Repeat("x", 3<<20)
+	n := 0
+	for n < 25 && c.tryPost(e.soon(), uri, large) == nil {
+		n++ // it has no room for all, perhaps
+	}
+	confirms := e.proxy.watch(up, wire.EventConfirm)
+	e.NoError(m.Confirm())
+	e.await(confirms.hit, "the confirmation")
+	acks.remove()
+	c.reconnect()
+	for _, a := range c.awaitAcks(n) {
+		e.Equal(bmq.AckSuccess, a.Status)
+	}
 }
 
 // postsResent: the broker has the messages and its acks are lost.
