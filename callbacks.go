@@ -4,9 +4,7 @@ package bmq
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"runtime/debug"
 
 	"github.com/bmq-go/bmq/cbridge"
 	"github.com/bmq-go/bmq/internal/engine"
@@ -263,57 +261,20 @@ func (o *nativeOutbox) closing(q *nativeQueue) bool {
 // longer than the session lives.
 func (n nativeCallbacks) Credential() (string, []byte, error) {
 	s := n.s
-	s.asked(errNoCredentialYet)
-	credential, err := s.credential()
-	s.asked(err)
+	ctx, cancel := context.WithTimeout(s.ctx, s.cfg.ConnectTimeout)
+	defer cancel()
+	credential, err := s.cfg.AskCredential(ctx, s.asked)
 	if err != nil {
 		s.log.Warn("could not authenticate", "broker", s.cfg.BrokerURI, "error", err)
 	}
 	return credential.Mechanism, credential.Data, err
 }
 
-// errNoCredentialYet is what is known of an attempt to connect while the credential
-// provider is at work.
-var errNoCredentialYet = errors.New("authentication: the credential provider has not answered")
-
 // asked notes what came of asking the credential provider.
 func (s *nativeSession) asked(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lastErr = err
-}
-
-// credential asks the provider.
-func (s *nativeSession) credential() (engine.Credential, error) {
-	ctx, cancel := context.WithTimeout(s.ctx, s.cfg.ConnectTimeout)
-	defer cancel()
-	type answer struct {
-		engine.Credential
-		err error
-	}
-	given := make(chan answer, 1)
-	go func() {
-		a := answer{err: errors.New("it ended its goroutine")}
-		defer func() {
-			if r := recover(); r != nil {
-				a.err = fmt.Errorf("it panicked: %v\n%s", r, debug.Stack())
-			}
-			given <- a
-		}()
-		a.Credential, a.err = s.cfg.Credentials(ctx)
-		if a.err == nil && a.Mechanism == "" {
-			a.err = errors.New("it named no mechanism")
-		}
-	}()
-	select {
-	case a := <-given:
-		if a.err != nil {
-			return engine.Credential{}, fmt.Errorf("authentication: the credential provider failed: %w", a.err)
-		}
-		return a.Credential, nil
-	case <-ctx.Done():
-		return engine.Credential{}, errNoCredentialYet
-	}
 }
 
 // OnPanic implements cbridge.Handler.

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/bmq-go/bmq/internal/engine"
 	"github.com/bmq-go/bmq/internal/wire"
 	"github.com/bmq-go/bmq/internal/wire/ctrl"
 )
@@ -22,14 +21,6 @@ const (
 	minReauthentication = time.Second
 )
 
-var (
-	// errNoCredential is that there is none, for which the broker can't be blamed.
-	errNoCredential = errors.New("authentication: the credential provider")
-	// errNoCredentialYet is what is known while the provider is at work, and what is said
-	// when it took too long.
-	errNoCredentialYet = fmt.Errorf("%w has not answered", errNoCredential)
-)
-
 // asked notes what came of asking the credential provider, for Start to tell.
 func (s *Session) asked(err error) {
 	s.mu.Lock()
@@ -39,19 +30,7 @@ func (s *Session) asked(err error) {
 
 // credential asks the provider.
 func (s *Session) credential(ctx context.Context) (*ctrl.AuthenticationMessage, error) {
-	s.asked(errNoCredentialYet)
-	credential, err := ask(ctx, s.log, s.cfg.Credentials, func(engine.Credential) {})
-	if err == nil && credential.Mechanism == "" {
-		err = errors.New("it named no mechanism")
-	}
-	switch {
-	case err == nil:
-	case err == ctx.Err():
-		err = errNoCredentialYet
-	default:
-		err = fmt.Errorf("%w failed: %w", errNoCredential, err)
-	}
-	s.asked(err)
+	credential, err := s.cfg.AskCredential(ctx, s.asked)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bmq-go/bmq/internal/engine"
 	"github.com/bmq-go/bmq/internal/framing"
 	"github.com/bmq-go/bmq/internal/wire"
 	"github.com/bmq-go/bmq/internal/wire/ctrl"
@@ -24,7 +25,7 @@ func (s *Session) connect(ctx context.Context) (*connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.ConnectTimeout)
 	defer cancel()
 	c, err := s.attempt(ctx)
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && !errors.Is(err, errNoCredential) {
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && !errors.Is(err, engine.ErrNoCredential) {
 		err = s.noAnswer()
 	}
 	return c, err
