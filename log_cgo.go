@@ -32,9 +32,13 @@ func init() { libraryLoggerSet = nativeLog.take }
 // take has the log come here, as much of it as is wanted at present.
 func (l *libraryLog) take() { cbridge.Log(wantedSeverity(), writeLibraryRecord) }
 
+// flushTime is how long lastError waits for records that are being handed over. The
+// handler may be the application's, and may take as long as it likes.
+const flushTime = time.Second
+
 // lastError returns the text of the last error since a time, "" if there was none.
 func (l *libraryLog) lastError(since time.Time) string {
-	cbridge.FlushLog()
+	cbridge.FlushLog(flushTime)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.last.Time.Before(since) {

@@ -90,12 +90,16 @@ void fake_log(int32_t severity, const char *text, int64_t size)
     pthread_mutex_unlock(&the_log.mutex);
 }
 
-int32_t bmqb_log_flush(void)
+int32_t bmqb_log_flush(int64_t timeout)
 {
+    struct timespec end;
+    clock_gettime(CLOCK_REALTIME, &end);
+    int64_t nanoseconds = end.tv_nsec + timeout;
+    end.tv_sec += nanoseconds / 1000000000;
+    end.tv_nsec = nanoseconds % 1000000000;
     pthread_mutex_lock(&the_log.mutex);
     int64_t put = the_log.put;
-    while (the_log.handed < put) {
-        pthread_cond_wait(&the_log.through, &the_log.mutex);
+    while (the_log.handed < put && pthread_cond_timedwait(&the_log.through, &the_log.mutex, &end) == 0) {
     }
     pthread_mutex_unlock(&the_log.mutex);
     return 0;

@@ -12,6 +12,7 @@
 #include <bdlt_epochutil.h>
 #include <bsls_timeinterval.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <deque>
@@ -82,11 +83,11 @@ class Log {
         }
     }
 
-    void flush()
+    void flush(std::chrono::nanoseconds timeout)
     {
         std::unique_lock<std::mutex> lock(d_mutex);
         const uint64_t               put = d_put;
-        d_through.wait(lock, [this, put] { return d_handed >= put; });
+        d_through.wait_for(lock, timeout, [this, put] { return d_handed >= put; });
     }
 
   private:
@@ -174,10 +175,10 @@ int32_t bmqb_log(int32_t severity)
     });
 }
 
-int32_t bmqb_log_flush(void)
+int32_t bmqb_log_flush(int64_t timeout)
 {
     return guarded(nullptr, [&] {
-        log()->flush();
+        log()->flush(std::chrono::nanoseconds(timeout));
         return 0;
     });
 }

@@ -44,8 +44,8 @@ func Log(severity Severity, fn func(LogRecord)) {
 	C.bmqb_log(C.int32_t(severity))
 }
 
-// FlushLog returns when all records so far have been handed over.
-func FlushLog() { C.bmqb_log_flush() }
+// FlushLog returns when all records so far have been handed over, or time is over.
+func FlushLog(timeout time.Duration) { C.bmqb_log_flush(C.int64_t(timeout)) }
 
 //export bmqb_on_log
 func bmqb_on_log(r *C.bmqb_log_record) {

@@ -5,4 +5,4 @@ package include
 // raised with every change of the header: Go's build cache does not look at headers
 // in other folders, but it does see a change of this file, which package cbridge
 // imports.
-const ABI = 3
+const ABI = 4

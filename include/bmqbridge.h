@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 /* Also in abi.go. Raise both with every change of this file. */
-#define BMQB_ABI 3
+#define BMQB_ABI 4
 
 /* Payloads from this size in bytes on are not copied into buffers of the SDK. */
 #define BMQB_REFERRED_SIZE 512
@@ -186,8 +186,8 @@ void bmqb_count(bmqb_counts *counts);
  * of the process. The first call takes the log over. */
 int32_t bmqb_log(int32_t severity);
 
-/* Returns when bmqb_on_log has returned for all records so far. */
-int32_t bmqb_log_flush(void);
+/* Returns when bmqb_on_log has returned for all records so far, or time is over. */
+int32_t bmqb_log_flush(int64_t timeout);
 
 /* -- Sessions ---------------------------------------------------------------------- */
 

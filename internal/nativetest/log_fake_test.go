@@ -39,7 +39,7 @@ func logged(h slog.Handler, severities ...cbridge.Severity) {
 	for _, s := range severities {
 		cbridge.FakeLog(s, "text")
 	}
-	cbridge.FlushLog()
+	cbridge.FlushLog(patience)
 }
 
 func TestTheLogOfLibbmqGoesToSlog(t *testing.T) {
@@ -73,6 +73,6 @@ func TestALogThatPanicsIsNoEnd(t *testing.T) {
 	bmq.SetLogger(slog.New(all))
 	cbridge.FakeLog(cbridge.SeverityError, "panic")
 	cbridge.FakeLog(cbridge.SeverityError, "on")
-	cbridge.FlushLog()
+	cbridge.FlushLog(patience)
 	require.Len(t, all.list, 2)
 }
