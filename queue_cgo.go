@@ -303,6 +303,11 @@ func merged(a, b map[int64]any) map[int64]any {
 // were accepted before, unless these have to wait for longer than the timeout.
 func (q *nativeQueue) Close(timeout time.Duration, done func(engine.Status)) {
 	s := q.s
+	if !s.enter() { // which also keeps the session until the queue is dropped
+		done(engine.Status{Code: engine.NotConnected, Text: "the session was stopped"})
+		return
+	}
+	defer s.leave()
 	s.mu.Lock()
 	opened, closing := q.opened, q.closing
 	q.closing = true
