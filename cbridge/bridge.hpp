@@ -113,7 +113,7 @@ struct bmqb_session {
     std::shared_ptr<bridge::Chunks>   d_chunks = std::make_shared<bridge::Chunks>();
     bridge::bmqa::MessageEventBuilder d_posts;
     bool                              d_postsLoaded = false;
-    bool                              d_postsKept   = false;  // BW_LIMIT: the event waits
+    bool                              d_postsKept   = false;  // there is an event that was not sent
     std::vector<bmqb_queue *>         d_postQueues;           // that the event is for
 
     // Of bmqb_confirm.

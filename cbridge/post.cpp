@@ -149,8 +149,8 @@ int32_t bmqb_post(bmqb_session *session, bmqb_post_record *posts, int32_t count,
         }
         else if (session->d_postsKept) {
             session->d_posts.reset();
-            session->d_postsKept = false;
         }
+        session->d_postsKept                = true;  // what an exception leaves is no part of the next event
         count                               = fitting(posts, count);
         const bmqb_post_record& last        = posts[count - 1];
         const Chunk             chunk(session->d_chunks, data, posts[0].offset, last.offset + sizeOf(last) - posts[0].offset);
@@ -187,8 +187,8 @@ int32_t bmqb_confirm(bmqb_session *session, const bmqb_confirm_record *confirms,
         }
         else if (session->d_confirmsKept) {
             session->d_confirms.reset();
-            session->d_confirmsKept = false;
         }
+        session->d_confirmsKept = true;  // as above
         bmqt::MessageGUID guid;
         int32_t           i = 0;
         for (; i < count; ++i) {
