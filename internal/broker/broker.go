@@ -27,6 +27,7 @@ type Broker struct {
 	lifecycle sync.Mutex // held while the broker is started or stopped
 	listen    func() (net.Listener, error)
 	address   atomic.Pointer[string]
+	port      *os.File // keeps the port from others; nil: nothing does
 
 	mu           sync.Mutex
 	domains      map[string]*domain

@@ -20,7 +20,8 @@ var errRunning = errors.New("broker: it is running already")
 func (b *Broker) Listen(address string) error {
 	b.lifecycle.Lock()
 	defer b.lifecycle.Unlock()
-	return b.listenWith(func() (net.Listener, error) {
+	address, port := reserve(address)
+	err := b.listenWith(func() (net.Listener, error) {
 		l, err := net.Listen("tcp", address)
 		if err == nil {
 			taken := l.Addr().String()
@@ -32,6 +33,12 @@ func (b *Broker) Listen(address string) error {
 		}
 		return l, err
 	})
+	if err == nil {
+		b.port = port
+	} else if port != nil {
+		_ = port.Close() // it was for nothing
+	}
+	return err
 }
 
 // ListenIn serves clients on a network inside the process. It returns at once.
