@@ -128,11 +128,11 @@ func (c *Client) onEvent(e sessionevents.SessionEvent) {
 	c.log.Log(c.ctx, sessionevents.Level(e), "session event", "event", e)
 	switch e := e.(type) {
 	case sessionevents.ConnectionLost:
-		c.connected.Store(false)
 		c.losses.Add(1)
 		for _, s := range *c.routes.Load() {
 			s.lose()
 		}
+		c.connected.Store(false) // who sees that finds deliveries stale
 	case sessionevents.Reconnected:
 		c.connected.Store(true)
 	case sessionevents.Disconnected:
