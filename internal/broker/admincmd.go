@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -348,7 +349,7 @@ func (l *listing) pick(n int) (from, to int) {
 	case count == 0:
 		count = n
 	case count < 0:
-		count = -count
+		count = -max(count, -math.MaxInt32) // the smallest has no opposite where int is of 32 bits
 		from = max(0, from-count)
 	}
 	return from, max(min(from, n), from+min(count, n-from))
