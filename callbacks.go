@@ -111,8 +111,13 @@ func (n nativeCallbacks) OnResult(operation uint64, code int32, text string) {
 func (n nativeCallbacks) OnSessionEvent(typ, code int32, number uint64, text string) {
 	s := n.s
 	if !n.enter() {
-		if sessionevents.Type(typ) == sessionevents.TypeConnectionLost {
+		switch sessionevents.Type(typ) { // for who waits to stop libbmq
+		case sessionevents.TypeConnectionLost:
 			s.follow(false)
+		case sessionevents.TypeReconnected:
+			s.follow(true)
+		case sessionevents.TypeStateRestored:
+			s.reopened()
 		}
 		return
 	}
@@ -189,6 +194,7 @@ func (s *nativeSession) firstConnected() {
 func (s *nativeSession) follow(connected bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.reopening = connected && s.up.given()
 	s.connected = connected
 	if !connected {
 		s.noAnswers()
@@ -233,9 +239,20 @@ func (s *nativeSession) reconnected() {
 	}
 }
 
+// reopened takes note that libbmq is through with opening queues again.
+func (s *nativeSession) reopened() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reopening = false
+	if len(s.operations) == 0 {
+		s.noAnswers()
+	}
+}
+
 // restored looks which queues did not come back: libbmq closes a queue that could not
 // be opened again without a word.
 func (s *nativeSession) restored() {
+	s.reopened()
 	for _, q := range s.openQueues() {
 		s.mu.Lock()
 		lost := q.opened && !q.reopened

@@ -31,7 +31,7 @@ func (s *nativeSession) finish(id uint64, st engine.Status) {
 	s.mu.Lock()
 	o := s.operations[id]
 	delete(s.operations, id)
-	if len(s.operations) == 0 {
+	if len(s.operations) == 0 && !s.reopening {
 		s.noAnswers()
 	}
 	s.mu.Unlock()
@@ -75,16 +75,22 @@ func (s *nativeSession) answerTime() time.Duration {
 	return min(s.cfg.DisconnectTimeout/2, maxAnswerTime)
 }
 
-// awaitOperations waits until libbmq has answered all operations, as long as ctx and
-// answerTime allow; then it cuts the connection. While there is none there is nothing
+// awaitOperations waits until libbmq has answered all operations, and has opened its
+// queues again after a reconnection, as long as ctx and answerTime allow; then it cuts the connection. While there is none there is nothing
 // to wait for.
 func (s *nativeSession) awaitOperations(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, s.answerTime())
 	defer cancel()
+	answered := s.allAnswered()
 	select {
-	case <-s.allAnswered():
+	case <-answered:
 		return
 	case <-ctx.Done():
+	}
+	select {
+	case <-answered: // all the same
+		return
+	default:
 	}
 	s.cut()
 	timeout := time.NewTimer(turnTime)
@@ -100,7 +106,7 @@ func (s *nativeSession) allAnswered() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	answered := make(chan struct{})
-	if len(s.operations) == 0 || !s.connected {
+	if len(s.operations) == 0 && !s.reopening || !s.connected {
 		close(answered)
 	} else {
 		s.answered = answered

@@ -38,6 +38,7 @@ type nativeSession struct {
 	mu         sync.Mutex
 	state      nativeState
 	connected  bool
+	reopening  bool           // libbmq opens its queues again
 	calls      sync.WaitGroup // calls into C that need the session
 	lastNumber uint64         // of queues, operations and subscriptions
 	queues     map[uint64]*nativeQueue

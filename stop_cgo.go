@@ -47,6 +47,7 @@ func (s *nativeSession) end(ctx context.Context) {
 		s.calls.Wait()
 		s.awaitOperations(ctx)
 		s.awaitTurn()
+		s.awaitOperations(ctx) // it may have had a connection again in its turn
 		s.destroy()
 	}()
 	timeout := time.NewTimer(s.cfg.DisconnectTimeout + s.answerTime() + stopMargin)
