@@ -111,7 +111,8 @@ func contextPairs() (list []Behaviour) {
 func (e *Env) contextEnds(call contextCall, enter func(*client), down bool) {
 	e.t.Helper()
 	uri := e.queue(memoryPriority)
-	c := e.client(bmq.WithMaxPendingBytes(1<<20), bmq.WithChannelWriteTimeout(wholePatience))
+	c := e.client(bmq.WithMaxPendingBytes(1<<20), bmq.WithChannelWriteTimeout(wholePatience),
+		bmq.WithTimeouts(bmq.Timeouts{DisconnectTimeout: farewell}))
 	c.open(uri, bmq.WithRead(), bmq.WithWrite())
 	enter(c)
 	e.ends(call.name, func() {
