@@ -138,6 +138,9 @@ func newConnection(conn net.Conn, s *Session) *connection {
 func (c *connection) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	c.stats.bytesIn.Add(uint64(n))
+	if n > 0 {
+		c.heartbeat.arriving.Store(true)
+	}
 	return n, err
 }
 

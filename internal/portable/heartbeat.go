@@ -14,8 +14,8 @@ import (
 // the connection.
 //
 // While the handler holds up reading, nothing can be noticed, and no request of the
-// broker be answered. The broker is told then that the client is alive, for it ends
-// connections in the same way.
+// broker be answered; while a large event arrives, they come behind it. The broker is
+// told then that the client is alive, for it ends connections in the same way.
 type heartbeat struct {
 	out      *outbox
 	c        *connection
@@ -23,7 +23,8 @@ type heartbeat struct {
 	max      int           // silent intervals that are allowed
 	missed   int           // silent intervals up to now; of tick only
 	timer    *time.Timer
-	received atomic.Bool // something, in the present interval
+	received atomic.Bool // an event, in the present interval
+	arriving atomic.Bool // some of one
 	held     atomic.Bool // reading is held up
 }
 
@@ -31,6 +32,7 @@ func (h *heartbeat) start() {
 	if h.interval <= 0 || h.max <= 0 {
 		return
 	}
+	h.arriving.Store(false) // that was the negotiation
 	h.timer = time.AfterFunc(math.MaxInt64, h.tick)
 	h.timer.Reset(h.interval)
 }
@@ -43,12 +45,13 @@ func (h *heartbeat) stop() {
 }
 
 func (h *heartbeat) tick() {
+	arriving := h.arriving.Swap(false)
 	switch {
 	case h.c.isClosed():
 		return
 	case h.received.Swap(false):
 		h.missed = 0
-	case h.held.Load():
+	case arriving || h.held.Load():
 		h.missed = 0
 		h.out.controlOn(h.c, wire.HeartbeatRsp)
 	case h.missed < h.max:

@@ -96,3 +96,23 @@ func TestOddHeartbeatValuesMeanNone(t *testing.T) {
 		})
 	}
 }
+
+func TestALargeEventMayArriveSlowly(t *testing.T) {
+	play(t, func(_ *testing.T, sc *scene) {
+		l := beating(sc)
+		l.open("q", reader)
+		body := appendPush(nil, 0, 1, "large", 1)
+		event := append(eventHeader(wire.EventPush, len(body)), body...)
+		l.next(wire.EventHeartbeatReq) // the interval begins
+		for i := range event[1:] {
+			l.send(event[i : i+1])
+			l.next(wire.EventHeartbeatRsp) // the broker's requests are behind the event
+		}
+		l.send(event[len(event)-1:])
+		sc.expect("message q large")
+		for range 3 {
+			l.next(wire.EventHeartbeatReq)
+		}
+		l.gone()
+	})
+}
