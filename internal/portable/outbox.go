@@ -77,13 +77,17 @@ func (o *outbox) detach() {
 }
 
 // resume puts all pending posts into the stream, with the GUIDs they have, and lets
-// new ones follow.
+// new ones follow. Those of a queue that is being closed are answered when it is: the
+// broker has its closing already.
 func (o *outbox) resume() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.live = true
 	o.written = o.pending.first
 	for n, p := range o.pending.all {
+		if p.q.gate.closed {
+			continue
+		}
 		o.adaptStyle(p)
 		o.stream.extend(wire.EventPut, len(p.bytes()))
 		o.stream.appendPart(p.c, int(p.from), int(p.to))

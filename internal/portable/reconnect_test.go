@@ -451,3 +451,29 @@ func TestNumbersAreUsedOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestPostsDoNotFollowTheClosingOfTheirQueue(t *testing.T) {
+	play(t, func(_ *testing.T, sc *scene) {
+		l := sc.up()
+		a, b := l.open("a", writer), l.open("b", writer)
+		a.posts("sent")
+		l.messages(1)
+		l.drop()
+		a.posts("kept")
+		a.tells("told")
+		b.posts("other")
+		l = sc.back()
+		openA, openB := l.request(openQueue), l.request(openQueue)
+		l.agree(openA)
+		a.closes()
+		closeA := l.request(closeQueue)
+		l.agree(openB)
+		for _, p := range l.messages(1) {
+			l.ack(wire.AckSuccess, p)
+		}
+		l.silent(time.Second)
+		l.agree(closeA)
+		sc.expect("CONNECTION_LOST", "RECONNECTED", "QUEUE_REOPEN_RESULT a", "QUEUE_REOPEN_RESULT b", "STATE_RESTORED",
+			"ack other ok", "ack sent UNKNOWN", "ack kept UNKNOWN", "close a ok")
+	})
+}
