@@ -16,8 +16,15 @@ func (s *Session) onAck(body []byte) {
 	refused := s.out.acked(&r)
 	s.stats.nacks.Add(refused.all)
 	if refused.unheard > 0 {
-		s.log.Warn("the broker refused messages whose acks nobody waits for",
-			"messages", refused.unheard, "first", refused.first.GUID, "its status", ackCode(refused.first.Status))
+		s.unheardAck = refused.first
+		s.logRefused(s.unheard.tell(refused.unheard))
+	}
+}
+
+func (s *Session) logRefused(messages int) {
+	if messages > 0 {
+		s.log.Warn("the broker refused messages whose acks nobody waits for", "messages", messages,
+			"one of them", s.unheardAck.GUID, "its status", ackCode(s.unheardAck.Status))
 	}
 }
 

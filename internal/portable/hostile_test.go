@@ -2,6 +2,7 @@ package portable
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"strings"
 	"testing"
@@ -301,16 +302,68 @@ func TestAMessageWithBadPropertiesIsDeliveredWithItsPayload(t *testing.T) {
 	})
 }
 
-func TestAFloodOfUnroutedMessagesIsLoggedOnceForEachEvent(t *testing.T) {
+// warnings returns the lines of the log that are worse than information.
+func (sc *scene) warnings() (lines []string) {
+	synctest.Wait()
+	for line := range strings.Lines(sc.logs.String()) {
+		if _, text, found := strings.Cut(line, "level=WARN "); found {
+			lines = append(lines, strings.TrimSpace(text))
+		}
+	}
+	return lines
+}
+
+func TestAFloodOfUnroutedMessagesIsLoggedNowAndThen(t *testing.T) {
 	play(t, func(t *testing.T, sc *scene) {
 		l := sc.up()
-		var body []byte
+		body := appendPush(appendPush(nil, 5, 1, "m", 1), 5, 2, "m", 1)
 		for range 1000 {
-			body = appendPush(body, 5, 1, "m", 1)
+			l.event(wire.EventPush, body)
 		}
+		sc.pass(rareEvery)
+		l.event(wire.EventPush, body)
 		l.event(wire.EventPush, body)
 		sc.expect()
-		require.Equal(t, 1, strings.Count(sc.logs.String(), "ignored messages for queues"))
+		ignored := `msg="ignored messages for queues that are not open" messages=`
+		require.Equal(t, []string{ignored + "2", ignored + "2000"}, sc.warnings())
+		sc.end()
+		require.Equal(t, ignored+"2", sc.warnings()[3], "the rest")
+	})
+}
+
+func TestAFloodOfRefusalsThatNobodyWaitsForIsLoggedNowAndThen(t *testing.T) {
+	play(t, func(t *testing.T, sc *scene) {
+		l := sc.up()
+		c := l.open("q", writer)
+		for range 1000 {
+			c.tells("m")
+			l.ack(wire.AckLimitMessages, l.messages(1)...)
+		}
+		require.Len(t, sc.warnings(), 1)
+		sc.pass(rareEvery)
+		c.tells("m")
+		l.ack(wire.AckLimitMessages, l.messages(1)...)
+		sc.expect()
+		require.Len(t, sc.warnings(), 2)
+		require.Contains(t, sc.warnings()[1], "messages=1000 ")
+	})
+}
+
+func TestWhatComesDuringAStopInGoodOrderIsNoWarning(t *testing.T) {
+	play(t, func(t *testing.T, sc *scene) {
+		l := sc.up()
+		c := l.open("q", reader)
+		c.configures(limited(5))
+		configuring := l.request(configure)
+		go sc.s.Stop(context.Background())
+		goodbye := l.request(disconnect)
+		for range 10 {
+			l.push(0, 1, "m", 1)
+		}
+		l.agree(configuring)
+		l.agree(goodbye)
+		sc.expect("configure q NOT_CONNECTED", "DISCONNECTED")
+		require.Empty(t, sc.warnings())
 	})
 }
 

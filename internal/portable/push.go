@@ -135,7 +135,7 @@ func (in *inbound) fail(guid *wire.GUID, err error) {
 // be very many.
 func (in *inbound) report() {
 	if in.unrouted > 0 {
-		in.s.log.Warn("ignored messages for queues that are not open", "messages", in.unrouted)
+		in.s.ignored(in.unrouted)
 	}
 	if in.unreadable == 0 {
 		return
@@ -145,6 +145,22 @@ func (in *inbound) report() {
 		Code: engine.Unknown,
 		Text: fmt.Sprintf("%d messages were not delivered, the first of them %v: %v", in.unreadable, in.first, in.err),
 	})
+}
+
+// ignored tells about messages for queues that are not open. When the session is stopped
+// there are some wherever the broker had more to deliver.
+func (s *Session) ignored(messages int) {
+	if s.closing() {
+		s.log.Debug("ignored messages that came while the session was stopped", "messages", messages)
+	} else {
+		s.logIgnored(s.unrouted.tell(messages))
+	}
+}
+
+func (s *Session) logIgnored(messages int) {
+	if messages > 0 {
+		s.log.Warn("ignored messages for queues that are not open", "messages", messages)
+	}
 }
 
 // unpack takes application data apart. It fails for data that can't be handed out at

@@ -1,6 +1,8 @@
 package portable
 
 import (
+	"context"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -95,7 +97,11 @@ func (s *Session) onControl(body []byte, e wire.Encoding) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if msg.RID == nil || s.requests[*msg.RID] == nil {
-		s.log.Warn("ignored a control message that answers no request")
+		level := slog.LevelWarn
+		if s.state == stateClosing { // Stop forgot the requests that were under way
+			level = slog.LevelDebug
+		}
+		s.log.Log(context.Background(), level, "ignored a control message that answers no request")
 		return
 	}
 	r := s.requests[*msg.RID]

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/bmq-go/bmq/internal/engine"
+	"github.com/bmq-go/bmq/internal/wire"
 	"github.com/bmq-go/bmq/internal/wire/ctrl"
 )
 
@@ -48,6 +49,11 @@ type Session struct {
 	dump     *time.Timer          // of the counters; nil: never
 
 	noCredential error // why the credential provider gave none
+
+	// Lines of the log, of the goroutine that reads.
+	unrouted   rare     // messages for queues that are not open
+	unheard    rare     // posts that were refused, and nobody waits for
+	unheardAck wire.Ack // the last of these
 
 	routes routes
 	out    outbox
@@ -142,6 +148,8 @@ func (s *Session) run() {
 		s.mu.Unlock()
 		pause.wait(s.ctx)
 	}
+	s.logIgnored(s.unrouted.rest())
+	s.logRefused(s.unheard.rest())
 	if s.cfg.StatsDumpInterval > 0 && s.stats.connects.Load() > 0 {
 		s.logStats(slog.LevelDebug)
 	}
@@ -249,6 +257,13 @@ func (s *Session) dropConnection(why string) {
 	if s.conn != nil {
 		s.conn.close(errors.New(why))
 	}
+}
+
+// closing tells whether Stop was called.
+func (s *Session) closing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == stateClosing
 }
 
 func (s *Session) ended(engine.Status) {
