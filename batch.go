@@ -2,6 +2,7 @@ package bmq
 
 import (
 	"context"
+	"runtime"
 
 	"github.com/bmq-go/bmq/internal/engine"
 	"github.com/bmq-go/bmq/internal/wire"
@@ -85,6 +86,7 @@ func (b *Batch) drop(n int) {
 // batch, and the error is about it; the number of those that were posted is returned
 // as well. A batch of another session is ErrValue.
 func (s *Session) PostBatch(ctx context.Context, b *Batch) (int, error) {
+	defer runtime.KeepAlive(s)
 	c := s.core
 	if b == nil || b.core != c {
 		return 0, valueError("the batch is not of this session; use its NewBatch")

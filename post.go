@@ -2,6 +2,7 @@ package bmq
 
 import (
 	"context"
+	"runtime"
 
 	"github.com/bmq-go/bmq/internal/engine"
 	"github.com/bmq-go/bmq/internal/wire"
@@ -69,7 +70,9 @@ func (s *Session) Post(ctx context.Context, queueURI string, message []byte, opt
 	for i := range opts {
 		o.merge(&opts[i])
 	}
-	return s.core.post(ctx, queueURI, message, &o)
+	err := s.core.post(ctx, queueURI, message, &o)
+	runtime.KeepAlive(s) // a session that waits for room is not forgotten
+	return err
 }
 
 func (c *core) post(ctx context.Context, uri string, message []byte, o *PostOption) error {

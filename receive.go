@@ -3,6 +3,7 @@ package bmq
 import (
 	"context"
 	"iter"
+	"runtime"
 	"sync"
 
 	"github.com/bmq-go/bmq/internal/engine"
@@ -34,6 +35,7 @@ func WithPull() Option { return pullOption{} }
 // session is stopped is dropped, and goes back to the broker.
 func (s *Session) Messages(ctx context.Context) iter.Seq2[*Message, error] {
 	return func(yield func(*Message, error) bool) {
+		defer runtime.KeepAlive(s)
 		inbox := s.core.inbox
 		if inbox == nil {
 			yield(nil, failure(opReceive, "", ErrNoOnMessage, "Messages needs a session that was made with WithPull"))

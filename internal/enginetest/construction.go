@@ -39,6 +39,8 @@ var construction = chapter("construction",
 	Behaviour{Name: "an-engine-that-is-not-there-is-refused", Run: missingEngine},
 	Behaviour{Name: "a-forgotten-session-is-stopped", Ref: "4/11 4/65", Run: forgotten},
 	Behaviour{Name: "a-session-forgotten-by-its-handler-is-stopped", Ref: "4/66", Run: forgottenInHandler},
+	Behaviour{Name: "a-session-is-not-forgotten-while-it-posts", Run: postKeepsSession},
+	Behaviour{Name: "a-session-is-not-forgotten-while-messages-are-pulled", Run: pullKeepsSession},
 	Behaviour{Name: "the-environment-overrides-the-broker", Ref: "4/6", Run: environmentOverrides},
 	Behaviour{Name: "a-process-without-a-name-is-called-unknown", Ref: "4/9", Run: namelessProcess},
 	Behaviour{
@@ -308,6 +310,65 @@ func forgottenInHandler(e *Env) {
 	close(ready)
 	e.await(called, "the handler")
 	e.collected("the session is stopped", func() bool { return e.proxy.connections() == 0 })
+}
+
+// postKeepsSession: posts that wait for room are all that refers to a session.
+func postKeepsSession(e *Env) {
+	uri := e.queue(memoryPriority)
+	posted := make(chan error, 2)
+	func() {
+		s, err := e.start(e.soon(), func(sessionevents.SessionEvent) {}, bmq.WithMaxPendingBytes(1), bmq.WithChannelWriteTimeout(wholePatience))
+		e.NoError(err)
+		e.NoError(s.OpenQueue(e.soon(), uri, bmq.WithWrite()))
+		e.proxy.stall(down)
+		e.NoError(s.Post(e.soon(), uri, []byte("x"), bmq.WithOnAck(func(*bmq.Ack) {})))
+		b := s.NewBatch()
+		e.NoError(b.Add(uri, []byte("y")))
+		go func() { posted <- s.Post(e.soon(), uri, []byte("z")) }()
+		go func() {
+			_, err := s.PostBatch(e.soon(), b)
+			posted <- err
+		}()
+	}()
+	e.False(pollEvery(tick, brief, func() bool {
+		runtime.GC()
+		return len(posted) > 0
+	}))
+	e.proxy.resume()
+	e.NoError(<-posted)
+	e.NoError(<-posted)
+	e.collected("the session is stopped", func() bool { return e.proxy.connections() == 0 })
+}
+
+// pullKeepsSession: a loop that waits for messages is all that refers to a session.
+func pullKeepsSession(e *Env) {
+	uri := e.queue(memoryPriority)
+	pulled, end := make(chan string, 1), make(chan error, 1)
+	ctx, cancel := context.WithCancel(e.soon())
+	defer cancel()
+	func() {
+		s, err := e.start(e.soon(), func(sessionevents.SessionEvent) {}, bmq.WithPull())
+		e.NoError(err)
+		e.NoError(s.OpenQueue(e.soon(), uri, bmq.WithRead()))
+		go func() {
+			for m, err := range s.Messages(ctx) {
+				if err != nil {
+					end <- err
+					return
+				}
+				pulled <- string(m.Data)
+			}
+		}()
+	}()
+	e.False(pollEvery(tick, brief, func() bool {
+		runtime.GC()
+		return len(end) > 0
+	}))
+	e.writer(uri).post(uri, "x")
+	e.Equal("x", <-pulled)
+	cancel()
+	e.ErrorIs(<-end, context.Canceled)
+	e.collected("the session is stopped", func() bool { return e.proxy.connections() == 1 })
 }
 
 func authenticates(e *Env) {
