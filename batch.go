@@ -78,13 +78,29 @@ func (b *Batch) drop(n int) {
 	for _, p := range b.posts[:n] {
 		b.size -= len(p.Put.Payload) + wire.PropertiesSize(p.Put.Properties)
 	}
+	clear(b.posts[:n]) // the array stays
+	clear(b.queues[:n])
 	b.posts, b.queues = b.posts[n:], b.queues[n:]
+}
+
+// redirect has messages for queues that were closed since go to those that were opened
+// in their place.
+func (b *Batch) redirect() {
+	for i, q := range b.queues {
+		if !q.closing.Load() {
+			continue
+		}
+		if now := b.core.queues.lookup(q.uri); now != nil && now.write {
+			b.queues[i], b.posts[i].Queue = now, now.engine
+		}
+	}
 }
 
 // PostBatch posts the messages of a batch in their order, as Post does each of them,
 // and empties the batch. If one can't be posted, it and those behind it stay in the
 // batch, and the error is about it; the number of those that were posted is returned
-// as well. A batch of another session is ErrValue.
+// as well. Messages for a queue that was closed and opened again go to the one that is
+// open now. A batch of another session is ErrValue.
 func (s *Session) PostBatch(ctx context.Context, b *Batch) (int, error) {
 	defer runtime.KeepAlive(s)
 	c := s.core
@@ -101,6 +117,7 @@ func (s *Session) PostBatch(ctx context.Context, b *Batch) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, contextError(opPost, uri, err)
 	}
+	b.redirect()
 	n, st := c.engine.PostBatch(ctx, b.posts)
 	if st.OK() {
 		b.Reset()

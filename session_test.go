@@ -284,6 +284,32 @@ func TestBatchKeepsWhatCouldNotBePosted(t *testing.T) {
 	require.ErrorIs(t, err, bmq.ErrSessionStopped)
 }
 
+func TestABatchLetsGoOfWhatWasPosted(t *testing.T) {
+	s, _ := start(t)
+	require.NoError(t, s.OpenQueue(t.Context(), memory, bmq.WithWrite()))
+	b := s.NewBatch()
+	type thing struct{ text string }
+	posted := func() weak.Pointer[thing] {
+		x := &thing{"posted"}
+		require.NoError(t, b.Add(memory, []byte("x"), bmq.WithOnAck(func(*bmq.Ack) { x.text = "acked" })))
+		return weak.Make(x)
+	}()
+	const other = "bmq://bmq.test.mem.priority/other"
+	require.NoError(t, s.OpenQueue(t.Context(), other, bmq.WithWrite()))
+	require.NoError(t, b.Add(other, []byte("y")))
+	require.NoError(t, s.CloseQueue(t.Context(), other))
+	_, err := s.PostBatch(t.Context(), b)
+	require.ErrorIs(t, err, bmq.ErrQueueClosing)
+	require.NoError(t, s.Flush(t.Context()))
+	_, err = s.PostAndWait(t.Context(), memory, []byte("z")) // the session forgets the post before it
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		runtime.GC()
+		return posted.Value() == nil
+	}, patience, 10*time.Millisecond)
+	require.Equal(t, 1, b.Len())
+}
+
 func TestMessagesEndsWithItsContextAndWithTheSession(t *testing.T) {
 	broker := bmqtest.Start(t)
 	s, err := bmq.NewSession(t.Context(), ignore, bmq.WithBroker(broker.URI()), bmq.WithPull())

@@ -440,7 +440,14 @@ func batchStops(e *Env) {
 	e.Equal(1, n)
 	e.Equal(2, b.Len())
 	e.NoError(w.Flush(e.soon()))
-	e.reader(uri).awaitPayloads("a")
+	r := e.reader(uri)
+	r.awaitPayloads("a")
+	w.open(closed, bmq.WithWrite())
+	n, err = w.PostBatch(e.soon(), b)
+	e.NoError(err, "the queue is open again")
+	e.Equal(2, n)
+	r.awaitPayloads("a", "c")
+	e.reader(closed).awaitPayloads("b")
 }
 
 func flushWaits(e *Env) {
