@@ -159,6 +159,10 @@ func (d *dispatcher) end() {
 	}
 }
 
+// keptItems is the room for what waits that is kept when nothing does. A backlog may have
+// taken much more.
+const keptItems = 1 << 10
+
 func (d *dispatcher) next(w *worker) (item, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -182,6 +186,9 @@ func (d *dispatcher) next(w *worker) (item, bool) {
 	if it.messages != nil {
 		messages, bytes := it.size()
 		d.account(-messages, -bytes)
+	}
+	if d.n == 0 && len(d.items) > keptItems {
+		d.items, d.first = nil, 0
 	}
 	return it, true
 }

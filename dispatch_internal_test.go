@@ -36,6 +36,17 @@ func TestDispatcherHandlesItemsInOrder(t *testing.T) {
 	}
 }
 
+func TestDispatcherGivesBackWhatABacklogTook(t *testing.T) {
+	hold := make(chan struct{})
+	d := newDispatcher(1, Watermarks{50, 2000}, 0, func(item) { <-hold })
+	for i := range 100_000 {
+		d.push(eventItem(i))
+	}
+	close(hold)
+	require.NoError(t, d.close(t.Context()))
+	require.LessOrEqual(t, len(d.items), keptItems)
+}
+
 func TestDispatcherSaysThatHandlersAreSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hold := make(chan struct{})

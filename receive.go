@@ -114,6 +114,9 @@ func (b *inbox) next(ctx context.Context) (*Message, error) {
 			m := &b.items[b.head].message
 			b.items[b.head] = nil
 			b.head++
+			if b.head == len(b.items) && cap(b.items) > keptItems {
+				b.items, b.head = nil, 0
+			}
 			b.mu.Unlock()
 			b.hold(-1, -m.size())
 			return m, nil

@@ -1,6 +1,7 @@
 package bmq
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/bmq-go/bmq/internal/engine"
@@ -38,4 +39,21 @@ func TestPropertiesOfMessagesInTheInboxCount(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, m.Properties()["p"], 1000)
 	require.Zero(t, held)
+}
+
+func TestInboxGivesBackWhatABacklogTook(t *testing.T) {
+	b := &inbox{hold: func(int, int64) {}}
+	c := &core{inbox: b}
+	one := engine.Message{Owner: new(queue)}
+	for range 100 {
+		c.receive(slices.Repeat([]engine.Message{one}, 1000))
+	}
+	for range 100_000 {
+		_, err := b.next(t.Context())
+		require.NoError(t, err)
+	}
+	require.LessOrEqual(t, cap(b.items), keptItems)
+	c.receive([]engine.Message{one})
+	_, err := b.next(t.Context())
+	require.NoError(t, err)
 }
