@@ -458,3 +458,28 @@ func TestMessagesBelongToTheirReceiver(t *testing.T) {
 	_ = append(r.messages[1].Data, "overwritten"...)
 	require.Equal(t, bytes.Repeat([]byte("z"), 1000), r.messages[2].Data)
 }
+
+// TestDrainReadsOn: a queue that could not be paused fills what bounds the messages that
+// wait, and the acks that are waited for are behind its messages.
+func TestDrainReadsOn(t *testing.T) {
+	broker := bmqtest.Start(t)
+	s, r := startAt(t, broker, bmq.WithPull(), bmq.WithMaxInboundBytes(1), bmq.WithOnMessage(nil))
+	require.NoError(t, s.OpenQueue(t.Context(), memory, bmq.WithRead(), bmq.WithWrite()))
+	other, _ := startAt(t, broker)
+	require.NoError(t, other.OpenQueue(t.Context(), memory, bmq.WithWrite()))
+	pause := broker.Inject(bmqtest.Fault{On: bmqtest.Requesting, Request: bmqtest.ConfigureQueue, Do: bmqtest.Refuse})
+	broker.HoldAcks(true)
+	require.NoError(t, s.Post(t.Context(), memory, []byte("x"), bmq.WithOnAck(r.onAck)))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	drained := make(chan error, 1)
+	go func() { drained <- s.Drain(ctx) }()
+	require.Eventually(t, func() bool { return pause.Hits() == 1 }, patience, time.Millisecond)
+	for range 3 {
+		require.NoError(t, other.Post(t.Context(), memory, []byte("y")))
+	}
+	require.Eventually(t, func() bool { q, _ := broker.Queue(memory); return q.Messages == 4 }, patience, time.Millisecond)
+	broker.HoldAcks(false)
+	require.NoError(t, <-drained)
+	require.Equal(t, bmq.AckSuccess, r.acks[0].Status)
+}

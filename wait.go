@@ -89,6 +89,7 @@ func (s *Session) Drain(ctx context.Context) error {
 	if c.dispatch.onWorker() {
 		return failure(opStop, "", ErrWouldDeadlock, "Drain was called from a handler, for whose end it would wait; call it from another goroutine")
 	}
+	defer c.dispatch.awaiting()()
 	for _, q := range c.queues.all() {
 		if !q.read {
 			continue
