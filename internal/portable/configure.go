@@ -15,6 +15,9 @@ func (q *queue) Configure(opts engine.QueueOptions, timeout time.Duration, done 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
+	case s.stopping():
+		done(stopped)
+		return
 	case q.state == queueClosed || q.closeDone != nil:
 		done(engine.Status{Code: engine.ConfigureInvalidQueue, Text: "the queue is closed"})
 		return

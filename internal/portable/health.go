@@ -24,7 +24,7 @@ func (s *Session) SetHostHealth(healthy bool) {
 		return
 	}
 	h.healthy = healthy
-	if s.state == stateClosing || s.state == stateStopped {
+	if s.stopping() {
 		return
 	}
 	h.report(s)

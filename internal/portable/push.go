@@ -150,7 +150,10 @@ func (in *inbound) report() {
 // ignored tells about messages for queues that are not open. When the session is stopped
 // there are some wherever the broker had more to deliver.
 func (s *Session) ignored(messages int) {
-	if s.closing() {
+	s.mu.Lock()
+	stopping := s.stopping()
+	s.mu.Unlock()
+	if stopping {
 		s.log.Debug("ignored messages that came while the session was stopped", "messages", messages)
 	} else {
 		s.logIgnored(s.unrouted.tell(messages))

@@ -296,6 +296,9 @@ func (q *queue) Close(timeout time.Duration, done func(engine.Status)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
+	case s.stopping():
+		done(stopped)
+		return
 	case q.state == queueClosed:
 		done(engine.Status{Code: engine.CloseAlreadyClosed, Text: "the queue is closed already"})
 		return

@@ -98,7 +98,7 @@ func (s *Session) onControl(body []byte, e wire.Encoding) {
 	defer s.mu.Unlock()
 	if msg.RID == nil || s.requests[*msg.RID] == nil {
 		level := slog.LevelWarn
-		if s.state == stateClosing { // Stop forgot the requests that were under way
+		if s.stopping() { // Stop forgot the requests that were under way
 			level = slog.LevelDebug
 		}
 		s.log.Log(context.Background(), level, "ignored a control message that answers no request")

@@ -233,7 +233,6 @@ func (s *Session) settle() {
 	s.stopExpiry()
 	s.stopDump()
 	s.out.close()
-	stopped := engine.Status{Code: engine.NotConnected, Text: "the session was stopped"}
 	requests := s.requests
 	s.requests = make(map[int32]*request)
 	for _, r := range append(sortedRequests(requests), s.kept...) {
@@ -259,12 +258,11 @@ func (s *Session) dropConnection(why string) {
 	}
 }
 
-// closing tells whether Stop was called.
-func (s *Session) closing() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.state == stateClosing
-}
+// stopping tells whether Stop was called.
+func (s *Session) stopping() bool { return s.state == stateClosing || s.state == stateStopped }
+
+// stopped is the result of operations that Stop ends, or that come too late.
+var stopped = engine.Status{Code: engine.NotConnected, Text: "the session was stopped"}
 
 func (s *Session) ended(engine.Status) {
 	select {

@@ -165,7 +165,7 @@ var queueScenarios = map[edgeKey[queueState, queueInput]]func(*scene){
 		require.Equal(sc, "QUEUE_INVALID", codeName(c.post("late")))
 		c.closes()
 		c.configures(defaultOptions)
-		sc.expect("close q 100", "configure q -101")
+		sc.expect("close q NOT_CONNECTED", "configure q NOT_CONNECTED")
 	},
 
 	{queuePending, inReopen}: func(sc *scene) { reopening(sc, reader) },

@@ -201,3 +201,23 @@ func TestAConnectionTakesTwoGoroutines(t *testing.T) {
 		require.Equal(t, 2, bytes.Count(stacks, []byte("created by github.com/bmq-go/bmq/internal/portable.(*Session)")))
 	})
 }
+
+func TestOperationsThatComeBehindTheStopSayThatItWasStopped(t *testing.T) {
+	play(t, func(_ *testing.T, sc *scene) {
+		l := sc.up()
+		c := l.open("q", reader)
+		go sc.s.Stop(context.Background())
+		goodbye := l.request(disconnect)
+		operations := func() {
+			c.configures(limited(5))
+			c.closes()
+			sc.opens("other", writer)
+		}
+		operations()
+		sc.expect("configure q NOT_CONNECTED", "close q NOT_CONNECTED", "open other NOT_CONNECTED")
+		l.agree(goodbye)
+		sc.expect("DISCONNECTED")
+		operations()
+		sc.expect("configure q NOT_CONNECTED", "close q NOT_CONNECTED", "open other NOT_CONNECTED")
+	})
+}
