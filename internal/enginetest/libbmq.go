@@ -19,6 +19,8 @@ var libbmqDiffers = map[string]string{
 		"closed, but with UNKNOWN when the session is stopped",
 	"reconnecting/kept-posts-expire-before-repeats-would-be-unknown": "libbmq lets posts expire only if one of them was " +
 		"unanswered when the connection was lost",
+	"reconnecting/a-message-that-arrives-slowly-is-waited-for": "libbmq takes an event for a sign of life when it is " +
+		"complete, and gives the connection up before that",
 }
 
 // Differences returns the names of the behaviours that an engine has otherwise.

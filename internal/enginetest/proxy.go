@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/bmq-go/bmq/internal/framing"
 	"github.com/bmq-go/bmq/internal/wire"
@@ -33,6 +34,7 @@ type proxy struct {
 	accepted int
 	links    map[*link]struct{}
 	stalled  [2]chan struct{} // closed when events go on; nil: they do
+	slowness time.Duration    // see slow
 	rules    []*rule
 	controls [2][][]byte // the control events that passed
 }
@@ -118,10 +120,42 @@ func (p *proxy) forward(l *link, d direction, from, to net.Conn) {
 		if !p.gate(l, d) {
 			return
 		}
-		if _, err := to.Write(frame); err != nil || cut {
+		if !p.write(l, d, to, frame) || cut {
 			return
 		}
 	}
+}
+
+// slowFrom is how large events have to be for slow, in bytes, and of what size the pieces are.
+const slowFrom = 32 << 10
+
+// slow has large events for clients arrive in pieces, one in each interval of that
+// length, until it is called with 0.
+func (p *proxy) slow(interval time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.slowness = interval
+}
+
+// write answers false if the connection is over.
+func (p *proxy) write(l *link, d direction, to net.Conn, frame []byte) bool {
+	p.mu.Lock()
+	slowness := p.slowness
+	p.mu.Unlock()
+	if slowness > 0 && d == down {
+		for ; len(frame) > slowFrom; frame = frame[slowFrom:] {
+			if _, err := to.Write(frame[:slowFrom]); err != nil {
+				return false
+			}
+			select {
+			case <-time.After(slowness):
+			case <-l.closed:
+				return false
+			}
+		}
+	}
+	_, err := to.Write(frame)
+	return err == nil
 }
 
 // gate waits while the direction is stalled. It answers false if the connection

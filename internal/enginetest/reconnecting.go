@@ -37,6 +37,10 @@ var reconnecting = chapter("reconnecting",
 		Name: "a-silent-broker-is-noticed", Ref: "1.17/heartbeat",
 		Broker: &BrokerConfig{Heartbeats: 100 * time.Millisecond, MissedHeartbeats: 3}, Run: heartbeats,
 	},
+	Behaviour{
+		Name: "a-message-that-arrives-slowly-is-waited-for", Ref: "1.17/heartbeat",
+		Broker: &BrokerConfig{Heartbeats: 100 * time.Millisecond, MissedHeartbeats: 3}, Run: slowMessage,
+	},
 	Behaviour{Name: "a-frozen-broker-is-waited-for", Needs: BrokerProcess, Ref: "5.6/no-timer", Run: frozenBroker},
 )
 
@@ -476,6 +480,20 @@ func heartbeats(e *Env) {
 	e.proxy.resume()
 	c.awaitEvent("StateRestored", 1)
 	c.deliver(uri, "b")
+}
+
+// slowMessage: an event takes longer than a silent broker is waited for.
+func slowMessage(e *Env) {
+	uri := e.queue(memoryPriority)
+	c := e.client()
+	c.open(uri, bmq.WithRead(), bmq.WithWrite())
+	payload := strings.Repeat("x", 20*slowFrom)
+	e.proxy.slow(50 * time.Millisecond)
+	c.post(uri, payload)
+	c.awaitPayloads(payload)
+	e.proxy.slow(0)
+	c.deliver(uri, "a")
+	e.NotContains(c.events(), "ConnectionLost")
 }
 
 func frozenBroker(e *Env) {
