@@ -54,7 +54,7 @@ func (c *core) deliverMessages(messages []engine.Message) {
 		lent = deliveryLists.Get().(*[]delivery)
 		deliveries = *lent
 	}
-	deliveries = c.convert(deliveries, messages, c.deliverEvent)
+	deliveries = c.convert(deliveries, messages, c.session.Value(), c.deliverEvent)
 	c.handOut(deliveries)
 	if lent != nil && cap(deliveries) <= maxLentDeliveries {
 		clear(deliveries) // a handle that is used too late says so
@@ -70,15 +70,14 @@ var deliveryLists = sync.Pool{New: func() any { return new([]delivery) }}
 const maxLentDeliveries = 16 << 10
 
 // convert makes what the application gets of the messages of a network event, in place of
-// what is in deliveries, which may be nil. What is wrong with their properties goes
-// to report.
-func (c *core) convert(deliveries []delivery, messages []engine.Message, report func(sessionevents.SessionEvent)) []delivery {
+// what is in deliveries, which may be nil. Their handles keep session. What is wrong with
+// their properties goes to report.
+func (c *core) convert(deliveries []delivery, messages []engine.Message, session *Session, report func(sessionevents.SessionEvent)) []delivery {
 	if n := len(messages); cap(deliveries) >= n {
 		deliveries = deliveries[:n]
 	} else {
 		deliveries = make([]delivery, n)
 	}
-	session := c.session.Value()
 	for i := range messages {
 		d, m := &deliveries[i], &messages[i]
 		q := m.Owner.(*queue)

@@ -62,7 +62,8 @@ type inbox struct {
 
 // receive puts the messages of a network event into the inbox. The engine calls it.
 func (c *core) receive(messages []engine.Message) {
-	deliveries := c.convert(nil, messages, func(e sessionevents.SessionEvent) { c.dispatch.push(item{event: e}) })
+	// The handles, which are not used, must not keep the session while messages wait.
+	deliveries := c.convert(nil, messages, nil, func(e sessionevents.SessionEvent) { c.dispatch.push(item{event: e}) })
 	b := c.inbox
 	b.mu.Lock()
 	defer b.mu.Unlock()

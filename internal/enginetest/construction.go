@@ -39,6 +39,7 @@ var construction = chapter("construction",
 	Behaviour{Name: "an-engine-that-is-not-there-is-refused", Run: missingEngine},
 	Behaviour{Name: "a-forgotten-session-is-stopped", Ref: "4/11 4/65", Run: forgotten},
 	Behaviour{Name: "a-session-forgotten-by-its-handler-is-stopped", Ref: "4/66", Run: forgottenInHandler},
+	Behaviour{Name: "a-session-forgotten-with-messages-that-wait-is-stopped", Run: forgottenWithMessages},
 	Behaviour{Name: "a-session-is-not-forgotten-while-it-posts", Run: postKeepsSession},
 	Behaviour{Name: "a-session-is-not-forgotten-while-messages-are-pulled", Run: pullKeepsSession},
 	Behaviour{Name: "the-environment-overrides-the-broker", Ref: "4/6", Run: environmentOverrides},
@@ -309,6 +310,20 @@ func forgottenInHandler(e *Env) {
 	e.NoError(s.Post(e.soon(), uri, []byte("x")))
 	close(ready)
 	e.await(called, "the handler")
+	e.collected("the session is stopped", func() bool { return e.proxy.connections() == 0 })
+}
+
+// forgottenWithMessages: nobody pulled what the session has.
+func forgottenWithMessages(e *Env) {
+	uri := e.queue(memoryPriority)
+	func() {
+		s, err := e.start(e.soon(), func(sessionevents.SessionEvent) {}, bmq.WithPull())
+		e.NoError(err)
+		defer runtime.KeepAlive(s)
+		e.NoError(s.OpenQueue(e.soon(), uri, bmq.WithRead(), bmq.WithWrite()))
+		e.NoError(s.Post(e.soon(), uri, []byte("x")))
+		e.eventually("the message waits", func() bool { return s.Stats().WaitingBytes > 0 })
+	}()
 	e.collected("the session is stopped", func() bool { return e.proxy.connections() == 0 })
 }
 
