@@ -88,8 +88,11 @@ func (m *BasicHealthMonitor) State() HostHealth {
 }
 
 // Observe implements HostHealthMonitor. fn must return quickly and must not call
-// the monitor.
+// the monitor. Nil observes nothing.
 func (m *BasicHealthMonitor) Observe(fn func(HostHealth)) (cancel func()) {
+	if fn == nil {
+		return func() {}
+	}
 	o := &healthObserver{fn}
 	m.mu.Lock()
 	defer m.mu.Unlock()

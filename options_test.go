@@ -197,3 +197,11 @@ func TestSubscriptionsAreCheckedHere(t *testing.T) {
 		require.ErrorIs(t, err, bmq.ErrValue, name)
 	}
 }
+
+func TestAHealthMonitorTakesNoObserverForNothing(t *testing.T) {
+	m := bmq.NewBasicHealthMonitor()
+	cancel := m.Observe(nil)
+	m.SetUnhealthy()
+	cancel()
+	require.Equal(t, bmq.HostUnhealthy, m.State())
+}

@@ -87,6 +87,9 @@ func New(brokerURI string, opts ...Option) (*Client, error) {
 // is. A command that the broker can't read is a *CommandError. Each command has to be
 // answered before ctx ends, and within DefaultTimeout if ctx has no end.
 func (c *Client) Run(ctx context.Context, command string) (string, error) {
+	if c.dial == nil {
+		return "", errors.New("admin: this Client was not made by New")
+	}
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)

@@ -40,6 +40,11 @@ func TestABrokerURIIsChecked(t *testing.T) {
 	}
 }
 
+func TestAClientThatNobodyMadeSaysSo(t *testing.T) {
+	_, err := new(admin.Client).Run(t.Context(), "HELP")
+	require.ErrorContains(t, err, "not made by New")
+}
+
 func TestTheEnvironmentNamesTheBroker(t *testing.T) {
 	b := bmqtest.Start(t)
 	t.Setenv("BMQ_BROKER_URI", b.URI())

@@ -63,6 +63,9 @@ func (d *Delivery) Decode(v any) error {
 // Decode returns the body of a delivery as a T; see Delivery.Decode.
 func Decode[T any](d *Delivery) (T, error) {
 	var v T
+	if d == nil || d.source == nil {
+		return v, fmt.Errorf("%w: %w", ErrDecode, errNoDelivery)
+	}
 	err := d.Decode(&v)
 	return v, err
 }

@@ -175,3 +175,69 @@ func TestOperationsOnAConsumerWaitForEachOther(t *testing.T) {
 		require.NoError(t, k.Pause(t.Context()))
 	})
 }
+
+func TestNothingIsAnErrorAndNoPanic(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		ctx, c := t.Context(), w.client()
+		p, k := w.producer(c, messaging.ProducerConfig{Queue: orders}), w.reads(c, orders)
+		var none *messaging.Message
+		_, err := p.Encode(none)
+		require.ErrorIs(t, err, messaging.ErrEncode)
+		w.publishes(orders, &messaging.Message{Body: "request", ReplyTo: other})
+		request := w.fetch(k)
+		for name, publish := range map[string]func() error{
+			"publish": func() error { _, err := p.Publish(ctx, none); return err },
+			"async":   func() error { _, err := p.PublishAsync(ctx, none).Wait(ctx); return err },
+			"batch":   func() error { _, err := p.PublishBatch(ctx, "x", none); return err },
+			"reply":   func() error { _, err := p.Reply(ctx, request, none); return err },
+			"call":    func() error { _, err := c.Call(ctx, orders, none); return err },
+		} {
+			err := publish()
+			require.ErrorIs(t, err, messaging.ErrNotStored, name)
+			require.ErrorIs(t, err, messaging.ErrEncode, name)
+			require.ErrorContains(t, err, "a *Message that is nil", name)
+		}
+		for _, d := range []*messaging.Delivery{nil, {}} {
+			_, err = p.Reply(ctx, d, "x")
+			require.ErrorIs(t, err, messaging.ErrNoReplyTo)
+			_, err = messaging.Decode[int](d)
+			require.ErrorIs(t, err, messaging.ErrDecode)
+			require.ErrorContains(t, messaging.AckAll(d), "there is no delivery")
+		}
+		require.Error(t, messaging.AckAll(nil, request))
+		require.Equal(t, messaging.Acked, request.State(), "the others are settled")
+
+		require.ErrorIs(t, k.Run(ctx, nil), messaging.ErrNoHandler)
+		require.ErrorIs(t, k.Run(ctx, messaging.Handle[int](nil)), messaging.ErrNoHandler)
+		router := c.NewRouter(messaging.ConsumerConfig{})
+		router.Use(nil, messaging.Recover())
+		router.Handle(messaging.Queue{URI: other}, nil, messaging.Recover())
+		require.ErrorIs(t, router.Run(ctx), messaging.ErrNoHandler)
+		handled := messaging.Chain(func(context.Context, *messaging.Delivery) error { return context.Canceled }, nil, messaging.Recover())
+		require.ErrorIs(t, handled(ctx, request), context.Canceled)
+	})
+	require.Error(t, messaging.RetryPolicy{}.Do(t.Context(), nil))
+	_, err := messaging.LoadTopology(nil)
+	require.Error(t, err)
+	var topology *messaging.Topology
+	require.Empty(t, topology.Consumer().Queues)
+	_, err = (&messaging.Topology{Exchanges: map[string]*messaging.Exchange{"events": nil}}).Exchange("events")
+	require.Error(t, err)
+
+	var r messaging.Registry
+	_, err = r.Codec("json")
+	require.ErrorIs(t, err, messaging.ErrNoCodec)
+	r.Register(nil)
+	r.RegisterCompressor(nil)
+	all := messaging.NewRegistry()
+	codec, err := all.Codec("json")
+	require.NoError(t, err)
+	r.Register(codec)
+	compressor, err := all.Compressor("gzip")
+	require.NoError(t, err)
+	r.RegisterCompressor(compressor)
+	_, err = r.CodecFor("application/json")
+	require.NoError(t, err)
+	_, err = r.Compressor("gzip")
+	require.NoError(t, err)
+}

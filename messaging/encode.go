@@ -36,6 +36,11 @@ func (p *Producer) Encode(body any) (*Message, error) {
 func (p *Producer) encode(m *Message) error {
 	var codec Codec
 	switch body := m.Body.(type) {
+	case *Message:
+		if body == nil {
+			return fmt.Errorf("%w: a *Message that is nil", ErrEncode)
+		}
+		codec = p.codec
 	case []byte:
 		if m.ContentType != "" || m.Codec == "" {
 			return nil

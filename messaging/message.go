@@ -76,7 +76,9 @@ const (
 func asMessage(body any) Message {
 	switch body := body.(type) {
 	case *Message:
-		return *body
+		if body != nil { // else there is nothing to encode, and encode says so
+			return *body
+		}
 	case Message:
 		return body
 	}

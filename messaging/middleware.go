@@ -3,6 +3,7 @@ package messaging
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,10 +13,16 @@ import (
 // Middleware wraps a handler into another one.
 type Middleware func(Handler) Handler
 
-// Chain wraps a handler; the first middleware is the outermost.
+// Chain wraps a handler; the first middleware is the outermost. Middleware that is nil is
+// left out, and of no handler comes none: Run says ErrNoHandler.
 func Chain(h Handler, middleware ...Middleware) Handler {
-	for i := len(middleware) - 1; i >= 0; i-- {
-		h = middleware[i](h)
+	if h == nil {
+		return nil
+	}
+	for _, m := range slices.Backward(middleware) {
+		if m != nil {
+			h = m(h)
+		}
 	}
 	return h
 }

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Registry has the codecs and compressors of clients. It may be used by several
-// goroutines at once.
+// Registry has the codecs and compressors of clients. The zero value has none. It may be
+// used by several goroutines at once.
 type Registry struct {
 	mu          sync.RWMutex
 	byName      map[string]Codec
@@ -17,7 +17,7 @@ type Registry struct {
 // NewRegistry returns a registry with what is in the box: the codecs json, text, raw and
 // gob, and the compressor gzip.
 func NewRegistry() *Registry {
-	r := &Registry{byName: make(map[string]Codec), byType: make(map[string]Codec), compressors: make(map[string]Compressor)}
+	r := new(Registry)
 	for _, c := range []Codec{jsonCodec{}, textCodec{}, rawCodec{}, gobCodec{}} {
 		r.Register(c)
 	}
@@ -26,10 +26,16 @@ func NewRegistry() *Registry {
 }
 
 // Register adds a codec, in place of another one of its name or content type. What
-// consumers accept does not change by that.
+// consumers accept does not change by that. Nil adds nothing.
 func (r *Registry) Register(c Codec) {
+	if c == nil {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.byName == nil {
+		r.byName, r.byType = make(map[string]Codec), make(map[string]Codec)
+	}
 	r.byName[c.Name()], r.byType[c.ContentType()] = c, c
 }
 
@@ -44,10 +50,17 @@ func (r *Registry) Unregister(name string) {
 }
 
 // RegisterCompressor adds a compressor, in place of another one of its name. "zlib" and
-// "none" are taken: they stand for the broker's own compression and for none.
+// "none" are taken: they stand for the broker's own compression and for none. Nil adds
+// nothing.
 func (r *Registry) RegisterCompressor(c Compressor) {
+	if c == nil {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.compressors == nil {
+		r.compressors = make(map[string]Compressor)
+	}
 	r.compressors[c.Name()] = c
 }
 

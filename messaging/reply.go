@@ -28,6 +28,9 @@ type replyQueue struct {
 // Reply publishes the answer to a request: to the queue that it names by ReplyTo, with its
 // CorrelationID, or else its MessageID. Without a ReplyTo the error is ErrNoReplyTo.
 func (p *Producer) Reply(ctx context.Context, request *Delivery, body any) (Receipt, error) {
+	if request == nil || request.message == nil {
+		return Receipt{}, &PublishError{Outcome: NotStored, Err: fmt.Errorf("%w: there is no request", ErrNoReplyTo)}
+	}
 	m := asMessage(body)
 	m.Queue, m.Exchange, m.CorrelationID = request.ReplyTo(), nil, request.CorrelationID()
 	if m.CorrelationID == "" {

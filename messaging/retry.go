@@ -96,6 +96,9 @@ func (p *RetryPolicy) next(err error, attempt int, began time.Time) (wait time.D
 
 // Do calls op until it succeeds or the policy is at its end, and returns its last error.
 func (p RetryPolicy) Do(ctx context.Context, op func(context.Context) error) error {
+	if op == nil {
+		return errors.New("messaging: RetryPolicy.Do: there is no operation")
+	}
 	p = p.forOperations()
 	began := time.Now()
 	for attempt := 1; ; attempt++ {

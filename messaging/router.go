@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 )
@@ -66,7 +67,7 @@ func (r *Router) Run(ctx context.Context) error {
 	switch {
 	case running:
 		return fmt.Errorf("%w: a router runs once", ErrBusy)
-	case len(routes) == 0:
+	case len(routes) == 0 || slices.ContainsFunc(routes, func(e routerEntry) bool { return e.handler == nil }):
 		return ErrNoHandler
 	case len(r.cfg.Queues) > 0:
 		return errors.New("messaging: the queues of a router come by Handle, not by its ConsumerConfig")

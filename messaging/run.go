@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,9 @@ type Handler func(ctx context.Context, d *Delivery) error
 // Handle makes a handler of a function that wants the body decoded. A body that can't be
 // decoded does not come to it: the handler fails with ErrDecode.
 func Handle[T any](fn func(ctx context.Context, body T, d *Delivery) error) Handler {
+	if fn == nil {
+		return nil // Run says so
+	}
 	return func(ctx context.Context, d *Delivery) error {
 		body, err := Decode[T](d)
 		if err != nil {
@@ -36,15 +40,17 @@ const unwindTime = 2 * time.Second
 //
 // Several handlers are called in order for each delivery, until one fails or settles it.
 // Run returns an error if the consumer can't go on, and ErrNoHandler, before anything is
-// opened, without handlers.
+// opened, without handlers or if one is nil.
 func (c *Consumer) Run(ctx context.Context, handlers ...Handler) error {
 	return c.RunUntil(ctx, Until{}, handlers...)
 }
 
+func isNil(h Handler) bool { return h == nil }
+
 // RunUntil is Run with a further end: a number of deliveries, or a time without one. Then it
 // returns nil, too.
 func (c *Consumer) RunUntil(ctx context.Context, until Until, handlers ...Handler) error {
-	if len(handlers) == 0 {
+	if len(handlers) == 0 || slices.ContainsFunc(handlers, isNil) {
 		return ErrNoHandler
 	}
 	if err := c.Start(ctx); err != nil {

@@ -9,8 +9,13 @@ import (
 	"github.com/bmq-go/bmq"
 )
 
+var errNoDelivery = errors.New("messaging: there is no delivery: it is nil, or no consumer handed it out")
+
 // begin takes a delivery in order to settle it; commit or abort has to follow.
 func (d *Delivery) begin() error {
+	if d == nil || d.source == nil {
+		return errNoDelivery
+	}
 	if d.stale() {
 		// Nobody else has to settle it either; it stays as it is.
 		if DeliveryState(d.state.Load()) == InHand {

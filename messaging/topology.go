@@ -30,7 +30,7 @@ func (t *Topology) queue(name string) (Queue, bool) {
 // Exchange returns the exchange of a name.
 func (t *Topology) Exchange(name string) (*Exchange, error) {
 	if t != nil {
-		if e, ok := t.Exchanges[name]; ok {
+		if e := t.Exchanges[name]; e != nil {
 			return e, nil
 		}
 	}
@@ -40,7 +40,7 @@ func (t *Topology) Exchange(name string) (*Exchange, error) {
 // Consumer returns the configuration of a consumer of the queues of the given names, or
 // of all if there are none.
 func (t *Topology) Consumer(names ...string) ConsumerConfig {
-	if len(names) == 0 {
+	if len(names) == 0 && t != nil {
 		names = slices.Sorted(maps.Keys(t.Queues))
 	}
 	var c ConsumerConfig
@@ -97,6 +97,9 @@ type (
 // All of it is checked: URIs, names and kinds. Fields that AMQP has for what a broker's
 // operator decides here, such as durable, are refused with an UnsupportedError.
 func LoadTopology(r io.Reader) (*Topology, error) {
+	if r == nil {
+		return nil, errors.New("messaging: topology: there is nothing to read it from")
+	}
 	var file topologyFile
 	if err := strictly(r, &file); err != nil {
 		return nil, fmt.Errorf("messaging: topology: %w", err)

@@ -11,12 +11,19 @@ import (
 // at INFO. It can be given to bmq.NewSession as it is.
 func LogSessionEvent(event SessionEvent) { logEvent(slog.Default(), event) }
 
-// Logger returns a handler that logs events to l in the manner of LogSessionEvent.
+// Logger returns a handler that logs events to l in the manner of LogSessionEvent; a nil l
+// stands for slog.Default.
 func Logger(l *slog.Logger) func(SessionEvent) {
+	if l == nil {
+		return LogSessionEvent
+	}
 	return func(event SessionEvent) { logEvent(l, event) }
 }
 
 func logEvent(l *slog.Logger, event SessionEvent) {
+	if event == nil {
+		return // nothing happened
+	}
 	l.LogAttrs(context.Background(), Level(event), "Received session event: "+event.String(),
 		slog.String("logger", "blazingmq.session_events"))
 }

@@ -22,9 +22,10 @@ func (c Carrier) Get(key string) string {
 	return s
 }
 
-// Set sets a property, unless its value can't be one: that of a header is not empty.
+// Set sets a property, unless its value can't be one: that of a header is not empty. A nil
+// carrier takes none.
 func (c Carrier) Set(key, value string) {
-	if value != "" {
+	if value != "" && c != nil {
 		c[key] = value
 	}
 }
@@ -32,14 +33,17 @@ func (c Carrier) Set(key, value string) {
 // Keys returns the names of the properties, sorted.
 func (c Carrier) Keys() []string { return slices.Sorted(maps.Keys(c)) }
 
-// Inject puts the trace context of ctx into properties, which must not be nil, for those who
-// post by a plain session.
+// Inject puts the trace context of ctx into properties, for those who post by a plain
+// session. A nil map can't take it.
 func (t *Telemetry) Inject(ctx context.Context, properties bmq.PropertyValueDict) {
 	t.propagator.Inject(ctx, Carrier(properties))
 }
 
 // Extract returns ctx with the trace context of a received message, for those who have a plain
-// session.
+// session. There is none in a nil message.
 func (t *Telemetry) Extract(ctx context.Context, m *bmq.Message) context.Context {
+	if m == nil {
+		return ctx
+	}
 	return t.propagator.Extract(ctx, Carrier(m.Properties()))
 }

@@ -14,6 +14,9 @@ import (
 // what was tried again (...republished, ...retried), and what came to nothing
 // (...dead_lettered, ...expired, ...stale, ...dropped).
 func (t *Telemetry) Observe(client *messaging.Client) (stop func() error, err error) {
+	if client == nil {
+		return nil, errors.New("bmqotel: there is no client to observe")
+	}
 	const prefix = "messaging.blazingmq.client."
 	var errs []error
 	var all []metric.Observable

@@ -34,18 +34,34 @@ const (
 
 const system = "blazingmq"
 
-// Option is an option of New.
+// Option is an option of New. One that is nil, or is given nil, changes nothing.
 type Option func(*Telemetry)
 
 // WithTracerProvider sets where spans go. Default otel.GetTracerProvider.
-func WithTracerProvider(p trace.TracerProvider) Option { return func(t *Telemetry) { t.traces = p } }
+func WithTracerProvider(p trace.TracerProvider) Option {
+	return func(t *Telemetry) {
+		if p != nil {
+			t.traces = p
+		}
+	}
+}
 
 // WithMeterProvider sets where metrics go. Default otel.GetMeterProvider.
-func WithMeterProvider(p metric.MeterProvider) Option { return func(t *Telemetry) { t.meters = p } }
+func WithMeterProvider(p metric.MeterProvider) Option {
+	return func(t *Telemetry) {
+		if p != nil {
+			t.meters = p
+		}
+	}
+}
 
 // WithPropagator sets how trace context travels. Default otel.GetTextMapPropagator.
 func WithPropagator(p propagation.TextMapPropagator) Option {
-	return func(t *Telemetry) { t.propagator = p }
+	return func(t *Telemetry) {
+		if p != nil {
+			t.propagator = p
+		}
+	}
 }
 
 // WithLinks links the span of handling a message to that of publishing it, in place of making
@@ -69,7 +85,9 @@ type Telemetry struct {
 func New(opts ...Option) (*Telemetry, error) {
 	t := &Telemetry{traces: otel.GetTracerProvider(), meters: otel.GetMeterProvider(), propagator: otel.GetTextMapPropagator()}
 	for _, opt := range opts {
-		opt(t)
+		if opt != nil {
+			opt(t)
+		}
 	}
 	version := bmq.Version
 	t.tracer = t.traces.Tracer(scope, trace.WithInstrumentationVersion(version))

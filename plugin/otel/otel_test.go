@@ -256,3 +256,18 @@ func TestPlainSessionsHaveTraceContextToo(t *testing.T) {
 	require.Equal(t, []string{"n", "traceparent"}, carrier.Keys())
 	require.Empty(t, carrier.Get("n"), "it is no string")
 }
+
+func TestWhatIsNilChangesNothing(t *testing.T) {
+	s := newSetup(t, nil, bmqotel.WithTracerProvider(nil), bmqotel.WithMeterProvider(nil), bmqotel.WithPropagator(nil))
+	_, err := s.publish(orders, "hello")
+	require.NoError(t, err)
+	sent := s.span("publish " + orders)
+	ctx := api.ContextWithSpanContext(t.Context(), sent.SpanContext)
+	s.telemetry.Inject(ctx, nil)
+	require.Equal(t, ctx, s.telemetry.Extract(ctx, nil))
+	m := messaging.Message{Queue: orders}
+	s.telemetry.OnPublish(ctx, &m)(messaging.Receipt{}, nil)
+	require.Contains(t, m.Header, "traceparent")
+	_, err = s.telemetry.Observe(nil)
+	require.ErrorContains(t, err, "no client")
+}

@@ -30,6 +30,9 @@ func (t *Telemetry) OnPublish(ctx context.Context, m *messaging.Message) func(me
 	}
 	ctx, span := t.tracer.Start(ctx, "publish "+where,
 		trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(common...), trace.WithAttributes(details...))
+	if m.Header == nil {
+		m.Header = messaging.Header{}
+	}
 	t.Inject(ctx, m.Header)
 	return func(r messaging.Receipt, err error) {
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 // NewClientCollector returns a collector of what a client counts: bmq_client_connected,
 // bmq_client_in_flight, bmq_client_in_hand and bmq_client_waiting, and as counters
 // bmq_client_messages_total by what became of them. labels are constant, and tell several
-// clients of a process apart; they may be nil.
+// clients of a process apart; they may be nil. Of a nil client there is nothing to collect.
 func NewClientCollector(client *messaging.Client, labels prometheus.Labels) prometheus.Collector {
 	desc := func(name, help string, variable ...string) *prometheus.Desc {
 		return prometheus.NewDesc("bmq_client_"+name, help, variable, labels)
@@ -23,6 +23,9 @@ func NewClientCollector(client *messaging.Client, labels prometheus.Labels) prom
 	return collector{
 		descs: []*prometheus.Desc{messages, connected, inFlight, inHand, waiting},
 		collect: func(add func(*prometheus.Desc, prometheus.ValueType, float64, ...string)) {
+			if client == nil {
+				return
+			}
 			s := client.Stats()
 			add(connected, prometheus.GaugeValue, number(client.Connected()))
 			add(inFlight, prometheus.GaugeValue, float64(s.InFlight))
@@ -46,7 +49,8 @@ func NewClientCollector(client *messaging.Client, labels prometheus.Labels) prom
 // counters bmq_session_connects_total, bmq_session_received_bytes_total,
 // bmq_session_sent_bytes_total and bmq_session_messages_total by what became of them:
 // "answered" are the posts that have an ack of any kind, "nacked" those of them that the
-// broker did not take. labels are constant and may be nil.
+// broker did not take. labels are constant and may be nil. Of a nil session there is nothing
+// to collect.
 func NewSessionCollector(session *bmq.Session, labels prometheus.Labels) prometheus.Collector {
 	desc := func(name, help string, variable ...string) *prometheus.Desc {
 		return prometheus.NewDesc("bmq_session_"+name, help, variable, labels)
@@ -74,6 +78,9 @@ func NewSessionCollector(session *bmq.Session, labels prometheus.Labels) prometh
 		descs = append(descs, v.desc)
 	}
 	return collector{descs: descs, collect: func(add func(*prometheus.Desc, prometheus.ValueType, float64, ...string)) {
+		if session == nil {
+			return
+		}
 		s := session.Stats()
 		for _, v := range values {
 			add(v.desc, v.typ, v.of(&s))

@@ -22,6 +22,9 @@ type Metrics struct {
 
 // New makes the metrics and registers them. They can be registered once with a registerer.
 func New(reg prometheus.Registerer) (*Metrics, error) {
+	if reg == nil {
+		return nil, errors.New("bmqprometheus: there is no registerer")
+	}
 	m := &Metrics{
 		published: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "bmq_published_total", Help: "Messages that were published, by outcome.",

@@ -162,3 +162,14 @@ bmq_session_messages_total{what="retransmitted"} 0
 bmq_session_open_queues 1
 `, "bmq_session_messages_total", "bmq_session_open_queues")
 }
+
+func TestOfNothingThereIsNothingToCollect(t *testing.T) {
+	_, err := bmqprometheus.New(nil)
+	require.ErrorContains(t, err, "no registerer")
+	reg := prometheus.NewPedanticRegistry()
+	require.NoError(t, reg.Register(bmqprometheus.NewClientCollector(nil, nil)))
+	require.NoError(t, reg.Register(bmqprometheus.NewSessionCollector(nil, nil)))
+	all, err := reg.Gather()
+	require.NoError(t, err)
+	require.Empty(t, all)
+}
