@@ -141,12 +141,12 @@ const (
 func (b *Broker) Restart(ctx context.Context, keep Keep) error { return b.core.Restart(ctx, keep) }
 
 // Advance moves the broker's clock forward: messages expire, pauses end. The time
-// of clients is their own. It panics where d is negative, since time does not go back.
-func (b *Broker) Advance(d time.Duration) {
-	if d < 0 {
-		panic(fmt.Sprintf("bmqtest: Advance by %v: time goes forward only", d))
+// of clients is their own. A negative d is an error, since time does not go back.
+func (b *Broker) Advance(d time.Duration) error {
+	if err := b.core.Clock().Advance(d); err != nil {
+		return fmt.Errorf("bmqtest: %w", err)
 	}
-	b.core.Clock().Advance(d)
+	return nil
 }
 
 // Admin runs a command of the official broker's administration, HELP for instance,

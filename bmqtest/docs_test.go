@@ -174,7 +174,7 @@ func TestMessagesThatGetTooOld(t *testing.T) {
 	broker := bmqtest.Start(t, bmqtest.WithDomain(bmqtest.Domain{Name: "bmq.test.mem.priority", MessageTTL: time.Hour}))
 	session, _ := newClient(t, broker)
 	require.NoError(t, sendOrder(t.Context(), session, "3 apples"))
-	broker.Advance(2 * time.Hour)
+	require.NoError(t, broker.Advance(2*time.Hour))
 	queue, _ := broker.Queue(orders)
 	require.Zero(t, queue.Messages)
 	require.EqualValues(t, 1, queue.Counters.Expired)

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"fmt"
 	"sync"
 	"time"
 )
@@ -69,8 +70,12 @@ func (t *Timer) Stop() bool {
 
 // Advance moves the clock forward by d and runs, in the caller's goroutine and in
 // the order of their times, the functions of all timers that are then due. What
-// these functions arrange counts from the new time.
-func (c *Clock) Advance(d time.Duration) {
+// these functions arrange counts from the new time. A negative d is an error, and changes
+// nothing.
+func (c *Clock) Advance(d time.Duration) error {
+	if d < 0 {
+		return fmt.Errorf("the clock can't move by %v: time goes forward only", d)
+	}
 	c.mu.Lock()
 	c.offset += d
 	now := c.now()
@@ -82,6 +87,7 @@ func (c *Clock) Advance(d time.Duration) {
 	for _, t := range due {
 		t.fn()
 	}
+	return nil
 }
 
 // takeDue removes the timers that are due at now and returns them, earliest first.

@@ -95,7 +95,7 @@ func TestRequestsCanBeDelayedAndCut(t *testing.T) {
 		c.send(ctrl.Choice{OpenQueue: &ctrl.OpenQueue{HandleParameters: params(priorityQueue, 0, write)}})
 		after(time.Minute - time.Second)
 		require.True(t, c.silent())
-		w.broker.Clock().Advance(time.Second)
+		require.NoError(t, w.broker.Clock().Advance(time.Second))
 		require.Len(t, c.take(wire.EventControl), 1, "the pause follows the broker's clock")
 		w.broker.Inject(broker.Fault{On: broker.Requesting, Do: broker.Cut})
 		c.send(ctrl.Choice{Disconnect: &ctrl.Empty{}})

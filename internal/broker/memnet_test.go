@@ -153,7 +153,7 @@ func TestClockFiresWhatIsDueInOrder(t *testing.T) {
 		require.True(t, stopped.Stop())
 		require.False(t, stopped.Stop())
 		require.False(t, (*broker.Timer)(nil).Stop())
-		c.Advance(3 * time.Second)
+		require.NoError(t, c.Advance(3*time.Second))
 		require.Equal(t, []string{"a", "b", "c"}, fired())
 		require.Equal(t, 3*time.Second, c.Now().Sub(start))
 		time.Sleep(time.Hour - 4*time.Second)

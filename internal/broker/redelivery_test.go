@@ -281,7 +281,7 @@ func TestTheClockCanBeAdvanced(t *testing.T) {
 		c := w.client()
 		c.open("bmq://d/q", 0, write)
 		c.produce(0, "a")
-		w.broker.Clock().Advance(3 * time.Second)
+		require.NoError(t, w.broker.Clock().Advance(3*time.Second))
 		q, _ := w.broker.Queue("bmq://d/q")
 		require.Zero(t, q.Messages)
 		require.False(t, c.ended())

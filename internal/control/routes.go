@@ -92,10 +92,12 @@ func (a *api) clock(r *http.Request) (any, error) {
 	if err := decode(r, &how); err != nil {
 		return nil, err
 	}
-	if how.Advance <= 0 {
-		return nil, bad("advance has to be a positive duration, as 90s: time goes forward only")
+	if how.Advance == 0 {
+		return nil, bad("advance has to be a duration, as 90s")
 	}
-	a.broker.Clock().Advance(time.Duration(how.Advance))
+	if err := a.broker.Clock().Advance(time.Duration(how.Advance)); err != nil {
+		return nil, bad("%v", err)
+	}
 	return map[string]any{"now": a.broker.Clock().Now()}, nil
 }
 

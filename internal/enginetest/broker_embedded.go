@@ -63,6 +63,6 @@ func (e *embedded) restart() {
 
 func (e *embedded) freeze()              { panic("the embedded broker can't be frozen") }
 func (e *embedded) thaw()                { panic("the embedded broker can't be frozen") }
-func (e *embedded) pass(d time.Duration) { e.b.Advance(d) }
+func (e *embedded) pass(d time.Duration) { require.NoError(e.t, e.b.Advance(d)) }
 func (e *embedded) failed() string       { return "" }
 func (e *embedded) close()               { e.b.Kill() }
