@@ -2,6 +2,7 @@ package messaging
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -57,4 +58,54 @@ func (f *inflight) wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// generations count what is under way, for those who wait until what was begun before has
+// ended, whatever is begun meanwhile.
+type generations struct {
+	current atomic.Pointer[inflight] // where what is begun is counted
+
+	mu    sync.Mutex
+	older []*inflight // of which something may be under way
+}
+
+// add counts one; done of what it returns has to follow.
+func (g *generations) add() *inflight {
+	for {
+		f := g.current.Load()
+		f.add()
+		if g.current.Load() == f { // else those who wait may have looked already
+			return f
+		}
+		f.done()
+	}
+}
+
+func (g *generations) count() int {
+	n := 0
+	for _, f := range g.all() {
+		n += f.count()
+	}
+	return n
+}
+
+func (g *generations) all() []*inflight {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return append(slices.Clone(g.older), g.current.Load())
+}
+
+// wait returns when nothing is under way that was there when it was called, or the context's
+// error.
+func (g *generations) wait(ctx context.Context) error {
+	g.mu.Lock()
+	g.older = slices.DeleteFunc(append(g.older, g.current.Swap(new(inflight))), func(f *inflight) bool { return f.count() == 0 })
+	older := slices.Clone(g.older)
+	g.mu.Unlock()
+	for _, f := range older {
+		if err := f.wait(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -13,6 +13,7 @@ type Pending struct {
 	ctx     context.Context
 	message *Message             // nil for a body of bytes without anything else
 	hook    func(Receipt, error) // of Config.OnPublish
+	begun   *inflight            // where it is counted
 
 	mu       sync.Mutex
 	done     chan struct{} // made for who asks
@@ -54,7 +55,8 @@ func (p *Producer) pend(ctx context.Context, body any) *Pending {
 // send posts the message, unless it is finished.
 func (f *Pending) send() {
 	if !f.finished {
-		if err := f.p.begin(f.ctx, true); err != nil {
+		var err error
+		if f.begun, err = f.p.begin(f.ctx, true); err != nil {
 			f.err, f.finished = err, true
 		}
 	}
@@ -130,7 +132,7 @@ func (f *Pending) finish(r Receipt, err error) {
 		close(f.done)
 	}
 	f.mu.Unlock()
-	f.p.end(true)
+	f.p.end(f.begun, true)
 }
 
 // Done returns a channel that is closed when there is an outcome.

@@ -205,3 +205,35 @@ func TestHooksThatPanicHarmNobody(t *testing.T) {
 		require.NoError(t, wait(p.PublishAsync(t.Context(), "y")))
 	})
 }
+
+func TestFlushDoesNotWaitForWhatIsPublishedMeanwhile(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		c := w.client()
+		p := w.producer(c, messaging.ProducerConfig{Queue: orders, Timeout: time.Minute})
+		w.publishes(small, "full", "full")
+		w.HoldAcks(true)
+		before := p.PublishAsync(t.Context(), "before")
+		flushed := make(chan error, 2)
+		flush := func() { flushed <- p.Flush(t.Context()) }
+		go flush()
+		synctest.Wait()
+		go flush() // what the first one waits for is under way still
+		synctest.Wait()
+		meanwhile := p.PublishAsync(t.Context(), &messaging.Message{Queue: small, Body: "meanwhile"})
+		require.Equal(t, 2, c.Stats().InFlight)
+		synctest.Wait()
+		require.Empty(t, flushed)
+		require.Zero(t, timed(func() {
+			w.HoldAcks(false)
+			require.NoError(t, <-flushed)
+			require.NoError(t, <-flushed)
+		}))
+		_, err := before.Wait(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 1, c.Stats().InFlight, "it is tried again")
+		require.NotZero(t, timed(func() { require.NoError(t, p.Flush(t.Context())) }))
+		_, err = meanwhile.Wait(t.Context())
+		require.ErrorIs(t, err, messaging.ErrNotStored)
+		require.NoError(t, p.Flush(t.Context()))
+	})
+}

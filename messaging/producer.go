@@ -75,7 +75,7 @@ type Producer struct {
 
 	closed  atomic.Bool
 	primary atomic.Pointer[handle] // of queue, when it is open
-	pending inflight               // messages without an outcome
+	pending generations            // messages without an outcome
 	ctx     context.Context        // ends when the producer is closed
 	cancel  context.CancelFunc
 
@@ -126,6 +126,7 @@ func (c *Client) newProducer(cfg ProducerConfig) (*Producer, error) {
 	if cfg.MaxInFlight > 0 {
 		p.slots = make(chan struct{}, cfg.MaxInFlight)
 	}
+	p.pending.current.Store(new(inflight))
 	p.plain = p.queue != "" && p.cfg.Key == "" && p.cfg.AppID == "" && p.cfg.Compression == "" && len(p.cfg.Header) == 0 &&
 		!p.cfg.Stamp && !p.cfg.Retry.AllowDuplicates && p.cfg.OnReturn == nil && c.cfg.OnPublish == nil
 	p.ctx, p.cancel = context.WithCancel(c.ctx)
@@ -266,8 +267,7 @@ func (p *Producer) drop(h *handle) {
 	p.c.release(h)
 }
 
-// Flush waits until no message is without an outcome. Unlike bmq.Session.Flush it waits for
-// messages that are published meanwhile, too: those who go on publishing keep it waiting.
+// Flush waits until all messages that were published before it was called have an outcome.
 func (p *Producer) Flush(ctx context.Context) error {
 	if err := p.pending.wait(ctx); err != nil {
 		return fmt.Errorf("messaging: %d messages have no outcome yet: %w", p.pending.count(), err)

@@ -34,9 +34,9 @@ type Receipt struct {
 // That it is stored does not mean that somebody gets it: subscriptions of a domain's
 // operator, or the absence of consumers in a broadcast domain, may keep it from all.
 func (p *Producer) Publish(ctx context.Context, body any) (Receipt, error) {
-	err := p.begin(ctx, false)
+	begun, err := p.begin(ctx, false)
 	if err == nil {
-		defer p.end(false)
+		defer p.end(begun, false)
 	}
 	if data, ok := p.plainBody(body); ok {
 		if err != nil {
@@ -65,20 +65,20 @@ func (p *Producer) plainBody(body any) (data []byte, ok bool) {
 	return data, ok && len(data) > 0
 }
 
-// begin counts a publish, and for one that is not waited for takes a place among those.
-func (p *Producer) begin(ctx context.Context, async bool) error {
-	p.pending.add()
-	err := error(nil)
+// begin counts a publish, and for one that is not waited for takes a place among those. end
+// has to follow.
+func (p *Producer) begin(ctx context.Context, async bool) (begun *inflight, err error) {
+	begun = p.pending.add()
 	if p.closed.Load() {
 		err = ErrClosed
 	} else if async && p.slots != nil {
 		err = p.takeSlot(ctx)
 	}
 	if err != nil {
-		p.pending.done()
-		return &PublishError{Queue: p.queue, Outcome: NotStored, Err: err}
+		begun.done()
+		return nil, &PublishError{Queue: p.queue, Outcome: NotStored, Err: err}
 	}
-	return nil
+	return begun, nil
 }
 
 // takeSlot waits for a place among the messages that are not waited for.
@@ -102,11 +102,11 @@ func (p *Producer) takeSlot(ctx context.Context) error {
 	}
 }
 
-func (p *Producer) end(async bool) {
+func (p *Producer) end(begun *inflight, async bool) {
 	if async && p.slots != nil {
 		<-p.slots
 	}
-	p.pending.done()
+	begun.done()
 }
 
 // announce tells the client's hook of a message.
@@ -220,10 +220,11 @@ func (p *Producer) publish(ctx context.Context, m *Message) (Receipt, error) {
 // copy publishes a body with properties that are there already, such as those of a message
 // that was received.
 func (p *Producer) copy(ctx context.Context, queue string, data []byte, properties *properties) (Receipt, error) {
-	if err := p.begin(ctx, false); err != nil {
+	begun, err := p.begin(ctx, false)
+	if err != nil {
 		return Receipt{}, err
 	}
-	defer p.end(false)
+	defer p.end(begun, false)
 	out := outgoing{payload: data, size: len(data), properties: *properties}
 	a := attempt{p: p, out: &out, policy: p.cfg.Retry, uri: queue, began: time.Now()}
 	return a.run(ctx)
