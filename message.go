@@ -49,7 +49,24 @@ func (m *Message) RawProperty(name string) ([]byte, bool) {
 	if m.properties == nil {
 		return nil, false
 	}
-	return m.properties.raw(name)
+	p, ok := m.properties.find(name)
+	return p.Value, ok
+}
+
+// Property returns one property with the value that it has in Properties, and does not
+// decode the others: for those who want few of many.
+func (m *Message) Property(name string) (value any, ok bool) {
+	if m.properties == nil {
+		return nil, false
+	}
+	p, ok := m.properties.find(name)
+	if !ok {
+		return nil, false
+	}
+	if value, ok = propertyValue(&p); !ok {
+		return nil, false
+	}
+	return value, true
 }
 
 // size returns the bytes of payload and properties.

@@ -31,14 +31,14 @@ func (r *receivedProperties) decode() {
 	})
 }
 
-// raw returns the encoded value of a property.
-func (r *receivedProperties) raw(name string) ([]byte, bool) {
+// find returns a property as it came.
+func (r *receivedProperties) find(name string) (found wire.RawProperty, ok bool) {
 	for p := range r.area.All {
 		if string(p.Name) == name {
-			return p.Value, true
+			return p, true
 		}
 	}
-	return nil, false
+	return found, false
 }
 
 // check returns one line for each property that has to be left out.

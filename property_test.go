@@ -98,6 +98,13 @@ func TestPropertyAccessors(t *testing.T) {
 	require.False(t, ok)
 	_, ok = p.Str("missing")
 	require.False(t, ok)
+	for name, value := range p {
+		one, ok := m.Property(name)
+		require.True(t, ok, name)
+		require.Equal(t, value, one, name)
+	}
+	_, ok = m.Property("missing")
+	require.False(t, ok)
 	raw, ok := m.RawProperty("i")
 	require.True(t, ok)
 	require.Equal(t, []byte{0, 0, 0, 0, 0, 0, 0, 7}, raw)
@@ -113,6 +120,8 @@ func TestMessageWithoutPropertiesHasEmptyMaps(t *testing.T) {
 		require.Empty(t, m.Properties())
 		require.NotNil(t, m.PropertyTypes())
 		_, ok := m.RawProperty("x")
+		require.False(t, ok)
+		_, ok = m.Property("x")
 		require.False(t, ok)
 	}
 }

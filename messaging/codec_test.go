@@ -288,6 +288,37 @@ func TestWhatOthersCallExpirationIsNone(t *testing.T) {
 	})
 }
 
+func TestWhatOthersCallByNamesOfThisPackageIsNoText(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		s, err := bmq.NewSession(t.Context(), ignoreEvents, bmq.WithDialer(w.DialContext), bmq.WithLogger(quiet), bmq.WithEngine(bmq.EnginePortable))
+		require.NoError(t, err)
+		defer s.Close()
+		require.NoError(t, s.OpenQueue(t.Context(), orders, bmq.WithWrite()))
+		k := w.reads(w.client(), orders)
+		for _, value := range []any{int64(0x41), byte('A'), true, []byte("gzip")} {
+			all := make(bmq.PropertyValueDict)
+			for _, name := range []string{
+				"content_type", "content_encoding", "compression", "routing_key", "exchange", "message_id", "correlation_id", "reply_to",
+				"type", "app_id", "user_id",
+			} {
+				all[name] = value
+			}
+			_, err := s.PostAndWait(t.Context(), orders, []byte("x"), bmq.WithProperties(all))
+			require.NoError(t, err)
+			d := w.fetch(k)
+			for _, text := range []string{
+				d.ContentType(), d.ContentEncoding(), d.Key(), d.Exchange(), d.MessageID(), d.CorrelationID(), d.ReplyTo(), d.Type(), d.AppID(), d.UserID(),
+			} {
+				require.Empty(t, text)
+			}
+			body, err := d.Body()
+			require.NoError(t, err)
+			require.Equal(t, "x", string(body))
+			require.NoError(t, d.Ack())
+		}
+	})
+}
+
 func TestEncodeMakesAMessageThatIsNotEncodedAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		p := w.producer(w.client(), messaging.ProducerConfig{Queue: orders})

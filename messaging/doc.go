@@ -55,7 +55,8 @@
 //
 // What a message says about its body travels as message properties, by these names, all
 // strings unless said otherwise. Each is there only if it is set; a message of any other
-// client of BlazingMQ is a message here.
+// client of BlazingMQ is a message here. One that has a property of such a name and another
+// type has said nothing by it.
 //
 //	content_type      what the body is, such as application/json; without it: raw bytes
 //	content_encoding  its character set, such as utf-8

@@ -166,19 +166,22 @@ func (p *properties) options() (values, types bmq.PostOption) {
 	return bmq.WithProperties(p.values), bmq.WithPropertyTypeOverrides(p.types)
 }
 
-// text returns a STRING property of a received message, empty if there is none.
+// text returns a STRING property of a received message, empty if there is none. What others
+// have under that name of another type, a number say, is none.
 func text(m *bmq.Message, name string) string {
-	b, _ := m.RawProperty(name)
-	return string(b)
+	value, _ := m.Property(name)
+	s, _ := value.(string)
+	return s
 }
 
 // integer returns an integer property of a received message, of any width. What others have
-// under that name, a text say, is none.
+// under that name of another type, a text say, is none.
 func integer(m *bmq.Message, name string) (int64, bool) {
-	if _, ok := m.RawProperty(name); !ok { // it costs less than what follows
+	value, ok := m.Property(name)
+	if !ok {
 		return 0, false
 	}
-	return m.Properties().Int64(name)
+	return bmq.PropertyValueDict{name: value}.Int64(name)
 }
 
 func moment(m *bmq.Message, name string) (time.Time, bool) {

@@ -204,6 +204,8 @@ func badText(e *Env) {
 	spoil.remove()
 	e.Equal(bmq.PropertyValueDict{"good": "g"}, m.Properties())
 	e.Equal(bmq.PropertyTypeDict{"good": bmq.PropertyString}, m.PropertyTypes())
+	_, ok := m.Property("bad")
+	e.False(ok)
 	raw, ok := m.RawProperty("bad")
 	e.True(ok)
 	e.Equal("\xff\xfe\xfd\xfc\xff\xfe\xfd\xfc", string(raw))
