@@ -44,7 +44,7 @@ var answers = map[string]answer{
 	"queue_delete":     {"queues are removed by the broker when they are empty and unused", "purge with Admin, close all users and wait"},
 	"if_unused":        {noStatistics, "configure Admin and look before you act"},
 	"if_empty":         {noStatistics, "configure Admin and look before you act"},
-	"passive":          {"opening a queue creates it, and the client protocol can't ask without opening", "configure Admin: Client.DomainInfo lists the queues of a domain"},
+	"passive":          {"opening a queue creates it, and the client protocol can't ask without opening", "configure Admin: Client.QueueInfo tells whether a queue is there, Client.DomainInfo which ones are"},
 	"warn_if_exists":   {"opening a queue creates it or attaches to it, and does not say which", "configure Admin and ask Client.QueueInfo before"},
 	"purge":            {"purging is an administrative command", "configure Admin, or use Consumer.Discard"},
 	"message_count":    {noStatistics, "configure Admin"},
