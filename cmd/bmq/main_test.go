@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/bmq-go/bmq"
+	"github.com/bmq-go/bmq/internal/ports"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -165,11 +167,10 @@ func TestBrokerReadsAnOfficialConfiguration(t *testing.T) {
 	domain := `{"definition":{"location":"local","parameters":{"mode":{"priority":{}},"messageTtl":300,"maxIdleTime":5,
 		"storage":{"config":{"inMemory":{}},"domainLimits":{"messages":1,"bytes":1},"queueLimits":{"messages":1,"bytes":1}}}}}`
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "domains", "d.json"), []byte(domain), 0o600))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	free, held, err := ports.Free()
 	require.NoError(t, err)
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
+	defer func() { require.NoError(t, held.Close()) }()
+	port := strconv.Itoa(free)
 	broker := `{"appConfig":{"networkInterfaces":{"tcpInterface":{"port":` + port + `}}}}`
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "bmqbrkrcfg.json"), []byte(broker), 0o600))
 	_, stderr := runBrokerUntil(t, []string{"-config", dir}, func(uri string, _ func() string) {

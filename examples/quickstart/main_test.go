@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"net"
 	"regexp"
 	"strconv"
 	"syscall"
@@ -13,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/bmq-go/bmq/bmqtest"
+	"github.com/bmq-go/bmq/internal/ports"
 	"github.com/bmq-go/bmq/internal/proctest"
 )
 
@@ -87,10 +87,10 @@ func refused(t *testing.T, summary string) int {
 }
 
 func TestABrokerThatIsNotThereIsAClearError(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, held, err := ports.Free()
 	require.NoError(t, err)
-	address := l.Addr().String()
-	require.NoError(t, l.Close())
+	defer func() { require.NoError(t, held.Close()) }()
+	address := "127.0.0.1:" + strconv.Itoa(port)
 	code, _, errs := runCommand("-broker", "tcp://"+address)
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "TIMEOUT")

@@ -7,6 +7,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"github.com/bmq-go/bmq/internal/ports"
 )
 
 // maxConnections is how many clients there may be at once.
@@ -20,7 +22,7 @@ var errRunning = errors.New("broker: it is running already")
 func (b *Broker) Listen(address string) error {
 	b.lifecycle.Lock()
 	defer b.lifecycle.Unlock()
-	address, port := reserve(address)
+	address, port := ports.Reserve(address)
 	err := b.listenWith(func() (net.Listener, error) {
 		l, err := net.Listen("tcp", address)
 		if err == nil {

@@ -18,6 +18,7 @@ var mayImport = map[string][]string{
 	"internal/expr":      {},
 	"internal/pace":      {},
 	"internal/pages":     {},
+	"internal/ports":     {},
 	"internal/slab":      {},
 	"internal/wire":      {},
 	"internal/wire/ctrl": {"internal/wire"},
@@ -33,7 +34,7 @@ var mayImport = map[string][]string{
 	"admin":     {"internal/framing", "internal/wire", "internal/wire/ctrl"},
 	"messaging": {".", "admin", "internal/expr", "sessionevents"},
 
-	"internal/broker":  {"internal/expr", "internal/framing", "internal/wire", "internal/wire/ctrl"},
+	"internal/broker":  {"internal/expr", "internal/framing", "internal/ports", "internal/wire", "internal/wire/ctrl"},
 	"internal/control": {"internal/broker", "internal/wire", "internal/wire/ctrl"},
 	"bmqtest":          {"internal/broker", "internal/wire", "internal/wire/ctrl"},
 }

@@ -10,8 +10,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"testing"
@@ -19,6 +19,7 @@ import (
 
 	"github.com/bmq-go/bmq"
 	"github.com/bmq-go/bmq/bmqtest"
+	"github.com/bmq-go/bmq/internal/ports"
 	"github.com/bmq-go/bmq/sessionevents"
 )
 
@@ -66,14 +67,13 @@ type Broker struct {
 	config Config
 	dirs   dirs
 	port   int
+	held   io.Closer // the port, also while the process does not run
 	cmd    *exec.Cmd
 	exited chan struct{}
 	asked  bool // to end
 }
 
 const (
-	// portAttempts is how often a port may turn out to be taken.
-	portAttempts = 3
 	// patience is how long the broker may take to start or to end.
 	patience = time.Minute
 	// outputTail is how much of the broker's last words is shown.
@@ -87,12 +87,19 @@ func Start(c Config) (*Broker, error) {
 		return nil, err
 	}
 	b := &Broker{config: c, dirs: dirs{root}}
-	for range portAttempts {
-		if err = b.begin(); err == nil {
-			return b, nil
-		}
+	if err := b.begin(); err != nil {
+		return nil, errors.Join(fmt.Errorf("the official broker does not start: %w\n%s", err, b.lastWords()), b.remove())
 	}
-	return nil, errors.Join(fmt.Errorf("the official broker does not start: %w\n%s", err, b.lastWords()), os.RemoveAll(root))
+	return b, nil
+}
+
+// remove lets go of all but the process.
+func (b *Broker) remove() error {
+	err := os.RemoveAll(b.dirs.root)
+	if b.held != nil {
+		err = errors.Join(err, b.held.Close())
+	}
+	return err
 }
 
 // ForTest runs an official broker until the test ends. Where there is none the test is
@@ -119,12 +126,11 @@ func ForTest(t testing.TB, c Config) *Broker {
 
 // begin chooses a port and starts the broker for the first time.
 func (b *Broker) begin() error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	var err error
+	if b.port, b.held, err = ports.Free(); err != nil {
 		return err
 	}
-	b.port = l.Addr().(*net.TCPAddr).Port
-	if err := errors.Join(l.Close(), writeConfig(b.dirs, b.port, b.config)); err != nil {
+	if err := writeConfig(b.dirs, b.port, b.config); err != nil {
 		return err
 	}
 	return b.Restart()
@@ -261,5 +267,5 @@ func (b *Broker) lastWords() []byte {
 // Close ends the broker, if it runs, and removes its files.
 func (b *Broker) Close() error {
 	b.Kill()
-	return os.RemoveAll(b.dirs.root)
+	return b.remove()
 }

@@ -1,4 +1,4 @@
-package broker
+package ports
 
 import (
 	"net"
@@ -7,11 +7,10 @@ import (
 	"syscall"
 )
 
-// reserve takes a free port where address has port 0, and returns the address with it. The
+// Reserve takes a free port where address has port 0, and returns the address with it. The
 // port is nobody else's until the file is closed or forgotten, though nobody listens there
-// before the broker does, nor while it is stopped: a port that is free for that time may be
-// gone when it is needed again. Where it can't be done the file is nil.
-func reserve(address string) (taken string, port *os.File) {
+// before who asks for it by its number. Where it can't be done the file is nil.
+func Reserve(address string) (taken string, port *os.File) {
 	addr, err := net.ResolveTCPAddr("tcp", address)
 	if err != nil || addr.Port != 0 || addr.IP.To4() == nil || addr.IP.IsUnspecified() {
 		return address, nil

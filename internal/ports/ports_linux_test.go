@@ -1,14 +1,18 @@
-package broker
+package ports_test
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/bmq-go/bmq/internal/ports"
 )
 
 // localPortRange is a socket option of Linux 6.3 and later: between which numbers the
@@ -16,7 +20,7 @@ import (
 const localPortRange = 51
 
 func TestAReservedPortIsGivenToNobodyElse(t *testing.T) {
-	address, port := reserve("127.0.0.1:0")
+	address, port := ports.Reserve("127.0.0.1:0")
 	require.NotNil(t, port)
 	defer func() { _ = port.Close() }() // it may be closed already
 	_, text, err := net.SplitHostPort(address)
@@ -58,8 +62,21 @@ func TestAReservedPortIsGivenToNobodyElse(t *testing.T) {
 
 func TestOnlyAFreePortIsReserved(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:30114", "[::1]:0", "0.0.0.0:0", ":0", "127.0.0.1", "192.0.2.1:0"} {
-		same, port := reserve(address)
+		same, port := ports.Reserve(address)
 		require.Nil(t, port, address)
 		require.Equal(t, address, same)
 	}
+}
+
+func TestAFreePortIsHeld(t *testing.T) {
+	port, held, err := ports.Free()
+	require.NoError(t, err)
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	_, err = net.Dial("tcp", address)
+	require.ErrorIs(t, err, syscall.ECONNREFUSED)
+	l, err := net.Listen("tcp", address)
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	require.NoError(t, held.Close())
+	require.ErrorIs(t, held.Close(), os.ErrClosed)
 }
