@@ -48,7 +48,7 @@ func (r *receivedProperties) check() string {
 		switch {
 		case p.Type == wire.PropertyString && !utf8.Valid(p.Value):
 			fmt.Fprintf(&text, "STRING property '%s' has non-UTF-8 data\n", p.Name)
-		case p.Type < wire.PropertyBool || p.Type > wire.PropertyBinary:
+		case !p.Type.Known():
 			fmt.Fprintf(&text, "'%s' property type is unrecognized, type %d received.\n", p.Name, p.Type)
 		}
 	}

@@ -329,3 +329,46 @@ func TestOneConnectionCanBeDropped(t *testing.T) {
 	require.False(t, b.DropConnection(99))
 	require.Equal(t, 1, b.DropConnections(""))
 }
+
+// Types that nobody knows come from clients of another version, or hostile ones.
+func TestAPropertyOfAnUnknownTypeIsBytes(t *testing.T) {
+	b := bmqtest.Start(t, bmqtest.WithDomain(bmqtest.Domain{Name: "mine", Subscriptions: map[string]string{"": "x > 1 || y > 1"}}))
+	c := dial(t, b)
+	c.negotiated()
+	require.Nil(t, c.open("bmq://mine/q"))
+	post := func(id, typ byte) {
+		properties := wire.AppendProperties(nil, []wire.Property{
+			{Name: "x", Type: wire.PropertyBinary, Bin: []byte{1, 2, 3}}, {Name: "y", Type: wire.PropertyInt32, Num: 2},
+		}, false)
+		require.EqualValues(t, wire.PropertyBinary, properties[6]>>2)
+		properties[6] = typ << 2
+		c.put(wire.PutHeader{Flags: wire.FlagAckRequested | wire.FlagProperties, GUID: wire.GUID{1, id}, Schema: 3}, append(properties, "payload"...))
+		require.Equal(t, wire.AckSuccess, c.ack())
+	}
+	types := []byte{0, 8, 31, byte(wire.PropertyBinary)}
+	d, _ := b.Domain("mine")
+	id := byte(0)
+	for _, c := range []struct {
+		subscriptions map[string]string
+		stored        int
+	}{
+		{d.Subscriptions, 0},
+		{map[string]string{"": "y > 1"}, 1}, // expressions see no properties where not all can be read
+		{nil, 5},
+	} {
+		d.Subscriptions = c.subscriptions
+		require.NoError(t, b.SetDomain(d))
+		for _, typ := range types {
+			id++
+			post(id, typ)
+		}
+		require.Len(t, b.Messages("bmq://mine/q", "", 0, 10), c.stored)
+	}
+	list := b.Messages("bmq://mine/q", "", 0, 10)
+	for _, m := range list {
+		properties, payload, err := m.Decode()
+		require.NoError(t, err)
+		require.Equal(t, map[string]any{"x": []byte{1, 2, 3}, "y": int64(2)}, properties)
+		require.Equal(t, "payload", string(payload))
+	}
+}

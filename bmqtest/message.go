@@ -45,7 +45,8 @@ func newMessage(m broker.MessageInfo) Message {
 }
 
 // Decode returns the properties of a message, as bool, int64, string or []byte by
-// name, and its payload, inflated. With an error it returns as much as can be read.
+// name, and its payload, inflated; a value of a type that is not known is []byte. With an
+// error it returns as much as can be read.
 // The bytes may be part of Data.
 func (m Message) Decode() (properties map[string]any, payload []byte, err error) {
 	list, payload, err := m.core.Decode(wire.MaxInflatedSize)
@@ -57,12 +58,12 @@ func (m Message) Decode() (properties map[string]any, payload []byte, err error)
 }
 
 func propertyValue(p *wire.RawProperty) any {
-	switch p.Type {
-	case wire.PropertyBool:
+	switch {
+	case p.Type == wire.PropertyBool:
 		return p.Int() != 0
-	case wire.PropertyString:
+	case p.Type == wire.PropertyString:
 		return string(p.Value)
-	case wire.PropertyBinary:
+	case p.Type == wire.PropertyBinary || !p.Type.Known():
 		return p.Value
 	default:
 		return p.Int()

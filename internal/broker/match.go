@@ -44,6 +44,12 @@ func (p *properties) of(m *message) func(string) (expr.Value, bool) {
 		if m.flags&wire.FlagProperties != 0 {
 			// What can't be read has no properties; the message is delivered as it is.
 			p.values, _, _ = wire.ParseProperties(m.data, m.schema == wire.SchemaOldStyle)
+			for r := range p.values.All {
+				if !r.Type.Known() {
+					p.values = wire.Properties{} // as with the official broker
+					break
+				}
+			}
 		}
 	}
 	return p.lookup

@@ -21,6 +21,9 @@ const (
 	PropertyBinary PropertyType = 7
 )
 
+// Known tells whether the type is one of those that there are: others may come from peers.
+func (t PropertyType) Known() bool { return PropertyBool <= t && t <= PropertyBinary }
+
 // fixedSize is the size in bytes of a value of the type, 0 where it may vary.
 func (t PropertyType) fixedSize() int {
 	switch t {
