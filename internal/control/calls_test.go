@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,6 +94,14 @@ func TestQueuesAndMessagesAreShownAndPurged(t *testing.T) {
 	w.call("GET", "/api/message?uri="+fanout+"&guid="+messages[1].GUID, "", &content)
 	require.Nil(t, content.Text, "it is no text")
 	require.Equal(t, "/wA=", content.Payload)
+
+	text := strings.Repeat("x", 1<<20-1)
+	require.NoError(t, s.OpenQueue(t.Context(), queue, bmq.WithWrite()))
+	ack, err := s.PostAndWait(t.Context(), queue, []byte(text+"é and more"))
+	require.NoError(t, err)
+	w.call("GET", "/api/message?uri="+queue+"&guid="+ack.GUID.String(), "", &content)
+	require.True(t, content.Truncated)
+	require.Equal(t, text, *content.Text, "what is cut within a character is text all the same")
 
 	w.call("GET", "/api/messages?uri="+fanout+"&app=bar&offset=1&count=5", "", &messages)
 	require.Len(t, messages, 1)

@@ -185,6 +185,8 @@ func TestWrongCallsSayWhatIsWrong(t *testing.T) {
 		{"GET", "/api/domains/none", "", 404, `there is no domain \"none\"`},
 		{"PATCH", "/api/domains/none", `{}`, 404, `there is no domain \"none\"`},
 		{"PATCH", "/api/domains/bmq.test.mem.priority", `[]`, 400, "the patch is no JSON object"},
+		{"PATCH", "/api/domains/bmq.test.mem.priority", `null`, 400, "the patch is no JSON object"},
+		{"PATCH", "/api/domains/bmq.test.mem.priority", `{} {"maxQueues":1}`, 400, "the patch is no JSON object"},
 		{"PATCH", "/api/domains/bmq.test.mem.priority", `{"messageTtl":"long"}`, 400, "messageTtl: it has to be a number, not a text"},
 		{"PATCH", "/api/domains/bmq.test.mem.priority", `{"maxQueues":null,"maxThings":1}`, 400, "not supported: maxThings"},
 		{"PATCH", "/api/domains/bmq.test.mem.priority", `{"mode":{"priority":null,"broadcast":{}}}`, 400, "can't change its mode"},

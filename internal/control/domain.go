@@ -3,6 +3,8 @@ package control
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 
 	"github.com/bmq-go/bmq/internal/broker"
@@ -91,8 +93,16 @@ func (a *api) patchDomain(r *http.Request) (any, error) {
 func object(data []byte) (m map[string]any, err error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
-	err = d.Decode(&m)
-	return m, err
+	if err = d.Decode(&m); err != nil {
+		return nil, err
+	}
+	if m == nil {
+		return nil, errors.New("it is null")
+	}
+	if _, err = d.Token(); err != io.EOF {
+		return nil, errors.New("something follows its end")
+	}
+	return m, nil
 }
 
 // merge applies a JSON merge patch: members that are null go, objects are merged,

@@ -2,8 +2,10 @@ package control_test
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"testing"
 	"time"
 
@@ -28,7 +30,7 @@ func TestThePageInABrowser(t *testing.T) {
 		}
 	}))
 	require.NoError(t, s.OpenQueue(t.Context(), queue, bmq.WithRead(), bmq.WithWrite()))
-	ack, err := s.PostAndWait(t.Context(), queue, []byte(hostile), bmq.WithProperties(map[string]any{"key": hostile}))
+	ack, err := s.PostAndWait(t.Context(), queue, []byte(hostile), bmq.WithProperties(map[string]any{"key": hostile, "large": int64(math.MaxInt64 - 1)}))
 	require.NoError(t, err)
 	<-received
 	w.broker.Inject(broker.Fault{On: broker.Posting, Do: broker.Refuse, Queue: "bmq://bmq.test.mem.priority/other"})
@@ -51,6 +53,7 @@ func TestThePageInABrowser(t *testing.T) {
 	b.await("return !document.querySelector('#message').hidden")
 	require.Equal(t, hostile, b.text("#message pre"))
 	require.Contains(t, b.text("#message table"), hostile)
+	require.Contains(t, b.text("#message table"), strconv.FormatInt(math.MaxInt64-1, 10))
 	require.Equal(t, "bmq broker", b.run("return document.title"), "nothing became HTML")
 	require.Equal(t, 0.0, b.run("return document.querySelectorAll('img, script:not([src])').length"))
 

@@ -1,9 +1,11 @@
 package control
 
 import (
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/bmq-go/bmq/internal/broker"
@@ -109,7 +111,7 @@ type contentView struct {
 }
 
 // propertyView is a property; its value is a boolean, a number, a text or, for a binary
-// one, base64.
+// one and one of a type that is not known, base64.
 type propertyView struct {
 	Name  string `json:"name"`
 	Type  string `json:"type"`
@@ -123,12 +125,14 @@ var propertyTypes = map[wire.PropertyType]string{
 
 func newPropertyView(p *wire.RawProperty) propertyView {
 	v := propertyView{Name: string(p.Name), Type: propertyTypes[p.Type]}
-	switch p.Type {
-	case wire.PropertyBool:
+	switch {
+	case !p.Type.Known():
+		v.Type, v.Value = fmt.Sprintf("type %d", p.Type), p.Value
+	case p.Type == wire.PropertyBool:
 		v.Value = p.Int() != 0
-	case wire.PropertyString:
+	case p.Type == wire.PropertyString:
 		v.Value = string(p.Value)
-	case wire.PropertyBinary:
+	case p.Type == wire.PropertyBinary:
 		v.Value = p.Value
 	default:
 		v.Value = p.Int()
@@ -154,12 +158,13 @@ func (a *api) message(r *http.Request) (any, error) {
 	for p := range properties.All {
 		v.Properties = append(v.Properties, newPropertyView(&p))
 	}
+	whole := payload
 	if v.Truncated = len(payload) > maxPayload; v.Truncated {
 		payload = payload[:maxPayload]
 	}
 	v.Payload = append(v.Payload, payload...)
-	if utf8.Valid(payload) {
-		text := string(payload)
+	if utf8.Valid(whole) {
+		text := strings.ToValidUTF8(string(payload), "") // it may end within a character
 		v.Text = &text
 	}
 	return v, nil

@@ -14,9 +14,14 @@ async function call(method, path, body) {
     options.body = JSON.stringify(body);
   }
   const r = await fetch("api/" + path, options);
-  const answer = await r.json();
+  const answer = JSON.parse(await r.text(), exact);
   if (!r.ok) throw new Error(answer.error || r.statusText);
   return answer;
+}
+
+// exact keeps whole numbers that are too large for a number here as text.
+function exact(key, value, context) {
+  return context && Number.isInteger(value) && !Number.isSafeInteger(value) ? context.source : value;
 }
 
 const get = path => call("GET", path);
