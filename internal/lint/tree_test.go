@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -57,16 +58,24 @@ type parsed struct {
 	set    *token.FileSet
 }
 
+var allGo struct {
+	once sync.Once
+	list []parsed
+}
+
+// goFiles returns all Go files, for reading.
 func goFiles(t *testing.T) []parsed {
 	t.Helper()
-	var list []parsed
-	for _, s := range sources(t, ".go") {
-		set := token.NewFileSet()
-		syntax, err := parser.ParseFile(set, s.path, s.text, parser.ParseComments)
-		require.NoError(t, err)
-		list = append(list, parsed{s, syntax, set})
-	}
-	return list
+	allGo.once.Do(func() {
+		for _, s := range sources(t, ".go") {
+			set := token.NewFileSet()
+			syntax, err := parser.ParseFile(set, s.path, s.text, parser.ParseComments)
+			require.NoError(t, err)
+			allGo.list = append(allGo.list, parsed{s, syntax, set})
+		}
+	})
+	require.NotEmpty(t, allGo.list, "one of them could not be parsed")
+	return allGo.list
 }
 
 func (p *parsed) isTest() bool { return strings.HasSuffix(p.path, "_test.go") }
