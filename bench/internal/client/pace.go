@@ -4,14 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"time"
 
+	"github.com/bmq-go/bmq/bench/internal/gauge"
 	"github.com/bmq-go/bmq/bench/internal/job"
 )
 
@@ -68,19 +67,10 @@ func toolLatency(report []byte) (*job.Quantiles, int, error) {
 	if r.Origin != "end2end" || len(r.DataPoints) == 0 {
 		return nil, 0, fmt.Errorf("the tool reports %d latencies of kind %q, wanted are those from post to message", len(r.DataPoints), r.Origin)
 	}
-	total := 0
-	for _, n := range r.DataPoints {
+	total, latency := 0, gauge.NewLatency()
+	for ns, n := range r.DataPoints {
 		total += n
+		latency.RecordTimes(time.Duration(ns), n)
 	}
-	seen := slices.Sorted(maps.Keys(r.DataPoints))
-	at := func(percent float64) int64 {
-		below := 0
-		for _, ns := range seen {
-			if below += r.DataPoints[ns]; float64(below) >= percent/100*float64(total) {
-				return ns
-			}
-		}
-		return seen[len(seen)-1]
-	}
-	return &job.Quantiles{P50: at(50), P90: at(90), P99: at(99), P999: at(99.9), Max: at(100)}, total, nil
+	return latency.Quantiles(), total, nil
 }

@@ -20,8 +20,11 @@ func NewLatency() *Latency {
 }
 
 // Record adds a duration.
-func (l *Latency) Record(d time.Duration) {
-	_ = l.h.RecordValue(int64(min(max(d, 0), maxLatency))) // in range
+func (l *Latency) Record(d time.Duration) { l.RecordTimes(d, 1) }
+
+// RecordTimes adds a duration that was seen n times.
+func (l *Latency) RecordTimes(d time.Duration, n int) {
+	_ = l.h.RecordValues(int64(min(max(d, 0), maxLatency)), int64(n)) // in range
 }
 
 // Quantiles sums up.
