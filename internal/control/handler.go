@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"reflect"
 	"strings"
 
 	"github.com/bmq-go/bmq/internal/broker"
@@ -120,6 +121,25 @@ func body(r *http.Request) ([]byte, error) {
 	return data, nil
 }
 
+// inJSON says what is wrong with a value in words of JSON, since callers know no types of Go.
+func inJSON(err error) error {
+	wrong := (*json.UnmarshalTypeError)(nil)
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	name := "it"
+	if wrong.Field != "" {
+		name = strings.ToLower(wrong.Field[:1]) + wrong.Field[1:]
+	}
+	if wrong.Type == reflect.TypeFor[duration]() {
+		return fmt.Errorf("%s can't be a %s: a duration is a text, as \"90s\"", name, wrong.Value)
+	}
+	if wrong.Value == "array" || wrong.Value == "object" {
+		return fmt.Errorf("%s can't be an %s", name, wrong.Value)
+	}
+	return fmt.Errorf("%s can't be a %s", name, wrong.Value)
+}
+
 // decode reads the body of a request into v. What v has no place for is an error.
 func decode(r *http.Request, v any) error {
 	data, err := body(r)
@@ -129,7 +149,7 @@ func decode(r *http.Request, v any) error {
 	d := json.NewDecoder(strings.NewReader(string(data)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
-		return bad("the body is not what is expected: %v", err)
+		return bad("the body is not what is expected: %v", inJSON(err))
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return bad("the body has more than one value")
