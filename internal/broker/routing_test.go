@@ -316,6 +316,26 @@ func TestEvaluationErrorsMatchNothing(t *testing.T) {
 	}
 }
 
+// The official broker reads all properties or none.
+func TestExpressionsSeeNoPropertiesBesideOneOfAnUnknownType(t *testing.T) {
+	for typ, match := range map[byte]bool{byte(wire.PropertyBinary): true, 0: false, 8: false, 31: false} {
+		for _, text := range []string{"x == 7", "x == 7 || odd == 1"} {
+			inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
+				c := w.client()
+				c.open(priorityQueue, 0, read|write)
+				c.configure(0, withExpression(sub(1), text))
+				m := c.withProperties(0, "m",
+					wire.Property{Name: "x", Type: wire.PropertyInt32, Num: 7}, wire.Property{Name: "odd", Type: wire.PropertyBinary, Bin: []byte{1}})
+				const second = 12 // where the type of the second property is
+				require.EqualValues(t, wire.PropertyBinary, m.data[second]>>2)
+				m.data[second] = typ << 2
+				c.post(m)
+				require.Equal(t, match, len(c.pushes()) == 1, "type %d: %s", typ, text)
+			})
+		}
+	}
+}
+
 func TestOnlyVersionOneExpressionsCount(t *testing.T) {
 	inWorld(t, broker.Config{}, func(t *testing.T, w *world) {
 		c := w.client()
