@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -204,6 +205,24 @@ func TestDomainsChangeAtRunTime(t *testing.T) {
 	w.call("PATCH", "/api/domains/free", `{"maxConsumers":3}`, nil)
 	d, _ = w.broker.Config("free")
 	require.Equal(t, broker.Domain{Name: "free", MaxConsumers: 3, Subscriptions: map[string]string{"": "x > 1"}, DeduplicationTime: -1}, d)
+}
+
+func TestPatchesAtTheSameTimeLoseNothing(t *testing.T) {
+	w := start(t)
+	for n := range 50 {
+		var both sync.WaitGroup
+		for _, name := range []string{"maxQueues", "maxConsumers", "maxProducers"} {
+			both.Go(func() {
+				status, text := w.do("PATCH", "/api/domains/bmq.test.mem.priority", fmt.Sprintf(`{"%s":%d}`, name, n+1))
+				if status != 200 {
+					t.Error(status, text)
+				}
+			})
+		}
+		both.Wait()
+		d, _ := w.broker.Config("bmq.test.mem.priority")
+		require.Equal(t, []int{n + 1, n + 1, n + 1}, []int{d.MaxQueues, d.MaxConsumers, d.MaxProducers})
+	}
 }
 
 func TestTheBrokerIsStoppedAndRestarted(t *testing.T) {

@@ -70,6 +70,8 @@ func (a *api) patchDomain(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.patching.Lock()
+	defer a.patching.Unlock()
 	d, err := a.config(r.PathValue("name"))
 	if err != nil {
 		return nil, err

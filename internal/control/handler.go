@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/bmq-go/bmq/internal/broker"
 )
@@ -19,7 +20,10 @@ import (
 var page embed.FS
 
 // api answers the calls of programs and of the page.
-type api struct{ broker *broker.Broker }
+type api struct {
+	broker   *broker.Broker
+	patching sync.Mutex // held while the configuration of a domain is read and changed
+}
 
 // route is one call that there is.
 type route struct {
@@ -30,7 +34,7 @@ type route struct {
 
 // New returns the handler of a broker's endpoint.
 func New(b *broker.Broker) http.Handler {
-	a := &api{b}
+	a := &api{broker: b}
 	mux := http.NewServeMux()
 	routes := a.routes()
 	for _, r := range routes {
