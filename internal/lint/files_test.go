@@ -22,11 +22,18 @@ func TestFilesAreShort(t *testing.T) {
 
 var (
 	// A path that exists on somebody's machine only.
-	machinePath = regexp.MustCompile(`(?m)(^|[^A-Za-z0-9._])/(root|home|work|farm|tmp/[a-z])`)
+	machinePath = regexp.MustCompile(`(^|[^A-Za-z0-9._])/(root|home|work|farm|tmp/[a-z])`)
 	registry    = regexp.MustCompile(`\b(pypi\.org|pythonhosted\.org|proxy\.golang\.org|registry\.npmjs\.org|ghcr\.io)\b`)
 	// Marks of what is not done, in two parts so that they are not found here.
 	unfinished = regexp.MustCompile(`\b(TO` + `DO|FIX` + `ME|XX` + `X|HA` + `CK)\b|\b(not |un)imple` + `mented\b`)
 )
+
+// alternatives are words of which a text that matches has at least one.
+var alternatives = map[*regexp.Regexp][]string{
+	machinePath: {"/root", "/home", "/work", "/farm", "/tmp/"},
+	registry:    {"pypi", "pythonhosted", "golang", "npmjs", "ghcr"},
+	unfinished:  {"TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK", "imple" + "mented"},
+}
 
 func TestFilesNameNoMachineAndAreFinished(t *testing.T) {
 	for _, s := range sources(t, ".go", ".c", ".cpp", ".h", ".py", ".md", ".yml", ".yaml", ".txt", ".json",
@@ -37,8 +44,8 @@ func TestFilesNameNoMachineAndAreFinished(t *testing.T) {
 		for what, pattern := range map[string]*regexp.Regexp{
 			"a path of a machine": machinePath, "the host of a registry": registry, "a mark of something unfinished": unfinished,
 		} {
-			if !pattern.MatchString(s.text) {
-				continue // which is quicker than to look at each line
+			if !slices.ContainsFunc(alternatives[pattern], func(word string) bool { return strings.Contains(s.text, word) }) {
+				continue // which takes a tenth of the time that a pattern does
 			}
 			for i, line := range strings.Split(s.text, "\n") {
 				if found := pattern.FindString(line); found != "" && !brokerImage(s.path, line) {
