@@ -150,7 +150,7 @@ func TestAnOutageEndsTheHighWatermark(t *testing.T) {
 		sc.expectAll("0 ok", "1 ok", "2 ok", "CHANNEL_HIGH_WATERMARK", "3 ok", "CHANNEL_LOW_WATERMARK", "4 ok", "CONNECTION_LOST")
 		l = sc.back()
 		l.does(openQueue)
-		sc.expect("RECONNECTED", "QUEUE_REOPEN_RESULT q", "CHANNEL_HIGH_WATERMARK", "STATE_RESTORED")
+		sc.expect("RECONNECTED", "QUEUE_REOPEN_RESULT q", "STATE_RESTORED", "CHANNEL_HIGH_WATERMARK")
 		l.messages(5)
 		sc.expect("CHANNEL_LOW_WATERMARK")
 	})

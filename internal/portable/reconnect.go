@@ -58,8 +58,8 @@ func (s *Session) reopenEnded() {
 		}
 	}
 	s.out.expire()
+	s.event(eventStateRestored, nil, engine.Status{}) // ahead of the first ack
 	s.out.resume()
-	s.event(eventStateRestored, nil, engine.Status{})
 }
 
 // scheduleExpiry has posts answered that wait for a connection longer than the

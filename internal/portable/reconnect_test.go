@@ -477,3 +477,32 @@ func TestPostsDoNotFollowTheClosingOfTheirQueue(t *testing.T) {
 			"ack other ok", "ack sent UNKNOWN", "ack kept UNKNOWN", "close a ok")
 	})
 }
+
+// early is a handler to which events take their time.
+type early struct{ *recorder }
+
+func (h early) OnSessionEvent(e engine.SessionEvent) {
+	if e.Type == eventStateRestored {
+		time.Sleep(time.Second) // what is sent would be answered meanwhile
+	}
+	h.recorder.OnSessionEvent(e)
+}
+
+func TestStateRestoredComesAheadOfAcksWhoeverEndsTheReopening(t *testing.T) {
+	play(t, func(_ *testing.T, sc *scene) {
+		sc.cfg.Handler = early{sc.rec}
+		l := sc.up()
+		a, b := l.open("a", writer), l.open("b", writer)
+		l.drop()
+		b.posts("kept")
+		l = sc.back()
+		l.request(openQueue)
+		l.does(openQueue)
+		sc.expect("CONNECTION_LOST", "RECONNECTED", "QUEUE_REOPEN_RESULT b")
+		go a.q.Close(time.Minute, func(engine.Status) {}) // and with it the reopening
+		l.request(closeQueue)
+		l.ack(wire.AckSuccess, l.messages(1)...)
+		sc.pass(time.Second)
+		sc.expect("STATE_RESTORED", "ack kept ok")
+	})
+}
