@@ -225,6 +225,27 @@ func TestPatchesAtTheSameTimeLoseNothing(t *testing.T) {
 	}
 }
 
+func TestAPatchDoesNotUndoAChangeAtTheSameTime(t *testing.T) {
+	w := start(t)
+	const name = "bmq.test.mem.priority"
+	d, _ := w.broker.Config(name)
+	for n := range 50 {
+		d.MaxQueues = n + 1
+		var all sync.WaitGroup
+		for method, text := range map[string]string{"PUT": broker.DomainJSON(&d), "PATCH": fmt.Sprintf(`{"maxConsumers":%d}`, n+1)} {
+			all.Go(func() {
+				status, text := w.do(method, "/api/domains/"+name, text)
+				if status != 200 {
+					t.Error(status, text)
+				}
+			})
+		}
+		all.Wait()
+		now, _ := w.broker.Config(name)
+		require.Equal(t, n+1, now.MaxQueues)
+	}
+}
+
 func TestTheBrokerIsStoppedAndRestarted(t *testing.T) {
 	w := start(t)
 	for _, c := range []struct {

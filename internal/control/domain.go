@@ -51,9 +51,12 @@ func (a *api) putDomain(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.configuring.Lock()
+	defer a.configuring.Unlock()
 	return a.reconfigure(r.PathValue("name"), data)
 }
 
+// reconfigure is called with configuring held.
 func (a *api) reconfigure(name string, parameters []byte) (any, error) {
 	d, err := broker.ParseDomain(name, parameters)
 	if err == nil {
@@ -70,8 +73,8 @@ func (a *api) patchDomain(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.patching.Lock()
-	defer a.patching.Unlock()
+	a.configuring.Lock()
+	defer a.configuring.Unlock()
 	d, err := a.config(r.PathValue("name"))
 	if err != nil {
 		return nil, err

@@ -21,8 +21,8 @@ var page embed.FS
 
 // api answers the calls of programs and of the page.
 type api struct {
-	broker   *broker.Broker
-	patching sync.Mutex // held while the configuration of a domain is read and changed
+	broker      *broker.Broker
+	configuring sync.Mutex // held while the configuration of a domain is changed
 }
 
 // route is one call that there is.
