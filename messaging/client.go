@@ -141,7 +141,7 @@ func (c *Client) Connected() bool { return c.connected.Load() }
 func (c *Client) Broker() string { return c.broker }
 
 // Health returns nil if the broker answers; while the connection is down it waits for it,
-// as long as ctx allows.
+// as long as ctx allows. ErrClosed when the client is closed.
 func (c *Client) Health(ctx context.Context) error {
 	c.mu.Lock()
 	closed := c.closed

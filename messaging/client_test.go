@@ -155,6 +155,9 @@ func TestDialDoesNotRepeatWhatTheProgramGotWrong(t *testing.T) {
 			require.Zero(t, timed(func() {
 				_, err := messaging.Dial(t.Context(), cfg)
 				require.Error(t, err)
+				cfg.Retry.RetryIf = func(error) bool { return true }
+				_, again := messaging.Dial(t.Context(), cfg)
+				require.EqualError(t, again, err.Error())
 				for _, broker := range cfg.Brokers {
 					require.ErrorContains(t, err, broker)
 				}

@@ -7,6 +7,9 @@ import (
 // Body returns the body, decompressed. Where there is nothing to decompress it is Data
 // itself, which must not be changed. Errors are ErrDecode.
 func (d *Delivery) Body() ([]byte, error) {
+	if err := d.given(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDecode, err)
+	}
 	name := text(d.message, propCompression)
 	if name == "" || name == CompressionNone {
 		return d.message.Data, nil
@@ -63,9 +66,6 @@ func (d *Delivery) Decode(v any) error {
 // Decode returns the body of a delivery as a T; see Delivery.Decode.
 func Decode[T any](d *Delivery) (T, error) {
 	var v T
-	if d == nil || d.source == nil {
-		return v, fmt.Errorf("%w: %w", ErrDecode, errNoDelivery)
-	}
 	err := d.Decode(&v)
 	return v, err
 }

@@ -38,9 +38,8 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	var client *Client
 	hopeless := false
 	policy := cfg.Retry
-	if policy.RetryIf == nil {
-		policy.RetryIf = func(error) bool { return !hopeless }
-	}
+	again := policy.RetryIf
+	policy.RetryIf = func(err error) bool { return !hopeless && (again == nil || again(err)) }
 	err := policy.Do(ctx, func(ctx context.Context) (err error) {
 		client, hopeless, err = dialOne(ctx, cfg)
 		return err

@@ -202,7 +202,18 @@ func TestNothingIsAnErrorAndNoPanic(t *testing.T) {
 			require.ErrorIs(t, err, messaging.ErrNoReplyTo)
 			_, err = messaging.Decode[int](d)
 			require.ErrorIs(t, err, messaging.ErrDecode)
-			require.ErrorContains(t, messaging.AckAll(d), "there is no delivery")
+			want := d.Ack()
+			require.ErrorContains(t, want, "there is no delivery")
+			for _, err := range []error{
+				messaging.AckAll(d), d.AckThrough(), d.RetryAfter(0), d.Requeue(ctx), d.Reject(ctx, nil),
+			} {
+				require.Equal(t, want, err)
+			}
+			_, err = d.Body()
+			for _, err := range []error{err, d.Decode(new(int))} {
+				require.ErrorIs(t, err, messaging.ErrDecode)
+				require.ErrorIs(t, err, want)
+			}
 		}
 		require.Error(t, messaging.AckAll(nil, request))
 		require.Equal(t, messaging.Acked, request.State(), "the others are settled")

@@ -11,10 +11,18 @@ import (
 
 var errNoDelivery = errors.New("messaging: there is no delivery: it is nil, or no consumer handed it out")
 
-// begin takes a delivery in order to settle it; commit or abort has to follow.
-func (d *Delivery) begin() error {
+// given returns an error if no consumer handed the delivery out.
+func (d *Delivery) given() error {
 	if d == nil || d.source == nil {
 		return errNoDelivery
+	}
+	return nil
+}
+
+// begin takes a delivery in order to settle it; commit or abort has to follow.
+func (d *Delivery) begin() error {
+	if err := d.given(); err != nil {
+		return err
 	}
 	if d.stale() {
 		// Nobody else has to settle it either; it stays as it is.
@@ -80,6 +88,9 @@ func (d *Delivery) Ack() error {
 // AckThrough is Ack for the delivery and all others of its queue that were handed out
 // before it and are not settled.
 func (d *Delivery) AckThrough() error {
+	if err := d.given(); err != nil {
+		return err
+	}
 	s := d.source
 	s.c.mu.Lock()
 	var list []*Delivery
@@ -163,6 +174,9 @@ func (s *source) putBack(d, again *Delivery) {
 // can't do it, since every application or consumer would get the copy: the error is an
 // UnsupportedError.
 func (d *Delivery) Requeue(ctx context.Context) error {
+	if err := d.given(); err != nil {
+		return err
+	}
 	s := d.source
 	if s.queue.fanout() || s.queue.Broadcast {
 		return unsupported("requeue")
@@ -185,6 +199,9 @@ func (d *Delivery) Requeue(ctx context.Context) error {
 // Without a dead-letter queue the message is confirmed and logged. reason becomes a
 // property of the dead letter.
 func (d *Delivery) Reject(ctx context.Context, reason error) error {
+	if err := d.given(); err != nil {
+		return err
+	}
 	s := d.source
 	if s.queue.DeadLetter == "" {
 		if err := d.begin(); err != nil {
