@@ -49,6 +49,9 @@ func (s *nativeSession) noAnswers() {
 	}
 }
 
+// nativeStopped is the answer to operations of a session that was stopped.
+var nativeStopped = engine.Status{Code: engine.NotConnected, Text: "the session was stopped"}
+
 // endOperations answers those who wait for operations. libbmq goes on with them.
 func (s *nativeSession) endOperations() {
 	s.mu.Lock()
@@ -61,7 +64,7 @@ func (s *nativeSession) endOperations() {
 	}
 	s.mu.Unlock()
 	for _, end := range waiting {
-		end(engine.Status{Code: engine.NotConnected, Text: "the session was stopped"})
+		end(nativeStopped)
 	}
 }
 
@@ -76,8 +79,8 @@ func (s *nativeSession) answerTime() time.Duration {
 }
 
 // awaitOperations waits until libbmq has answered all operations, and has opened its
-// queues again after a reconnection, as long as ctx and answerTime allow; then it cuts the connection. While there is none there is nothing
-// to wait for.
+// queues again after a reconnection, as long as ctx and answerTime allow; then it cuts
+// the connection. While there is none there is nothing to wait for.
 func (s *nativeSession) awaitOperations(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, s.answerTime())
 	defer cancel()

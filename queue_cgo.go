@@ -198,7 +198,7 @@ func (q *nativeQueue) drop() {
 func (q *nativeQueue) Configure(opts engine.QueueOptions, timeout time.Duration, done func(engine.Status)) {
 	s := q.s
 	if !s.enter() {
-		done(engine.Status{Code: engine.NotConnected, Text: "the session was stopped"})
+		done(nativeStopped)
 		return
 	}
 	defer s.leave()
@@ -282,7 +282,7 @@ func (c *nativeConfigure) again() {
 		return
 	}
 	if !s.enter() {
-		c.done(engine.Status{Code: engine.NotConnected, Text: "the session was stopped"})
+		c.done(nativeStopped)
 		return
 	}
 	defer s.leave()
@@ -304,7 +304,7 @@ func merged(a, b map[int64]any) map[int64]any {
 func (q *nativeQueue) Close(timeout time.Duration, done func(engine.Status)) {
 	s := q.s
 	if !s.enter() { // which also keeps the session until the queue is dropped
-		done(engine.Status{Code: engine.NotConnected, Text: "the session was stopped"})
+		done(nativeStopped)
 		return
 	}
 	defer s.leave()
@@ -329,7 +329,7 @@ func (q *nativeQueue) Close(timeout time.Duration, done func(engine.Status)) {
 	send := func() {
 		once.Do(func() {
 			if !s.enter() {
-				s.finish(id, engine.Status{Code: engine.NotConnected, Text: "the session was stopped"})
+				s.finish(id, nativeStopped)
 				return
 			}
 			defer s.leave()

@@ -44,7 +44,7 @@ type nativeSession struct {
 	queues     map[uint64]*nativeQueue
 	closed     []*nativeQueue              // while the session was stopping
 	operations map[uint64]*nativeOperation // that libbmq has not answered
-	answered   chan struct{}               // closed when there are none; made by who waits
+	answered   chan struct{}               // closed when there are none, and no queue is being opened again; made by who waits
 	health     nativeHealth
 	lastErr    error // why an attempt to connect failed, where that is known here
 

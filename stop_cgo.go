@@ -50,7 +50,10 @@ func (s *nativeSession) end(ctx context.Context) {
 		s.awaitOperations(ctx) // it may have had a connection again in its turn
 		s.destroy()
 	}()
-	timeout := time.NewTimer(s.cfg.DisconnectTimeout + s.answerTime() + stopMargin)
+	// Operations are awaited twice, each time for answerTime, and for two turns if the
+	// connection has to be cut then; between that is a turn.
+	awaiting := 2*(s.answerTime()+2*turnTime) + turnTime
+	timeout := time.NewTimer(awaiting + s.cfg.DisconnectTimeout + stopMargin)
 	defer timeout.Stop()
 	select {
 	case <-ended:
