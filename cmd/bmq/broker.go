@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -25,20 +26,21 @@ All messages are in memory and end with this process. Stop it with Ctrl-C.
 
 func runBroker(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("bmq broker", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	if len(args) > 0 && helpWanted(args[0]) {
-		flags.SetOutput(stdout)
-	}
+	var said bytes.Buffer
+	flags.SetOutput(&said)
 	listen := flags.String("listen", "127.0.0.1:30114", "`address` to listen on; port 0 takes a free one; with -config the default is its port")
 	config := flags.String("config", "", "configuration `directory` of an official broker; without it the built-in domains exist")
 	controlAddress := flags.String("http", "", "`address` on loopback, as 127.0.0.1:8080, for a web page and for control over HTTP; default none")
 	verbose := flags.Bool("v", false, "log what clients do")
 	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return nil
+		if errors.Is(err, flag.ErrHelp) { // it was asked for
+			_, err = stdout.Write(said.Bytes())
+			return err
 		}
+		_, _ = stderr.Write(said.Bytes())
 		return errUsage
 	}
+	flags.SetOutput(stderr)
 	if flags.NArg() > 0 {
 		fmt.Fprintf(stderr, "bmq broker: unexpected argument %q\n", flags.Arg(0))
 		flags.Usage()

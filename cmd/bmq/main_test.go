@@ -37,6 +37,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"help", "nope"}, 2, `there is no command "nope"`},
 		{[]string{"nope"}, 2, `there is no command "nope"`},
 		{[]string{"broker", "-h"}, 0, "-listen"},
+		{[]string{"broker", "-v", "-h"}, 0, "-listen"},
 		{[]string{"broker", "-nope"}, 2, "flag provided but not defined: -nope"},
 		{[]string{"broker", "extra"}, 2, `unexpected argument "extra"`},
 		{[]string{"broker", "-listen", "here"}, 1, "missing port in address; -listen takes host:port, port 0 is a free one"},
@@ -65,7 +66,7 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
 func TestOutputThatIsLostIsAFailure(t *testing.T) {
-	for _, args := range [][]string{{"engines"}, {"engines", "-h"}, {"broker", "-listen", "127.0.0.1:0"}} {
+	for _, args := range [][]string{{"engines"}, {"engines", "-h"}, {"broker", "-h"}, {"broker", "-listen", "127.0.0.1:0"}} {
 		var stderr bytes.Buffer
 		require.Equal(t, 1, run(t.Context(), args, full{}, &stderr), "%v", args)
 		require.Contains(t, stderr.String(), "no space left on device")

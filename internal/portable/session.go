@@ -67,7 +67,7 @@ var sessions atomic.Int32
 func New(cfg engine.Config) *Session {
 	s := &Session{
 		cfg: cfg, handler: cfg.Handler, log: cfg.Logger, id: sessions.Add(1),
-		address: strings.TrimPrefix(cfg.BrokerURI, "tcp://"),
+		address: strings.TrimPrefix(cfg.BrokerURI, wire.BrokerScheme),
 		up:      make(chan struct{}), done: make(chan struct{}),
 		streams: make(map[string]*stream), requests: make(map[int32]*request),
 		health: hostHealth{healthy: cfg.HostHealthy},

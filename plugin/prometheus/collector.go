@@ -67,7 +67,7 @@ func NewSessionCollector(session *bmq.Session, labels prometheus.Labels) prometh
 		{desc("pending_bytes", "What posts without an answer, or not yet written, count for in WithMaxPendingBytes."), prometheus.GaugeValue, func(s *bmq.Stats) float64 { return float64(s.PendingBytes) }},
 		{desc("unsent_bytes", "Bytes that wait to be written."), prometheus.GaugeValue, func(s *bmq.Stats) float64 { return float64(s.UnsentBytes) }},
 		{desc("waiting_events", "Events that wait for handlers."), prometheus.GaugeValue, func(s *bmq.Stats) float64 { return float64(s.WaitingEvents) }},
-		{desc("waiting_bytes", "Bytes of messages that wait for handlers."), prometheus.GaugeValue, func(s *bmq.Stats) float64 { return float64(s.WaitingBytes) }},
+		{desc("waiting_bytes", "Bytes of messages that wait for handlers or for Messages."), prometheus.GaugeValue, func(s *bmq.Stats) float64 { return float64(s.WaitingBytes) }},
 		{desc("connects_total", "Connections that came up."), prometheus.CounterValue, func(s *bmq.Stats) float64 { return float64(s.Connects) }},
 		{desc("received_bytes_total", "Bytes from the broker."), prometheus.CounterValue, func(s *bmq.Stats) float64 { return float64(s.BytesIn) }},
 		{desc("sent_bytes_total", "Bytes to the broker."), prometheus.CounterValue, func(s *bmq.Stats) float64 { return float64(s.BytesOut) }},

@@ -97,7 +97,9 @@ func check(target string, set *sourceSet) error {
 			}
 			files = append(files, f)
 			if ours {
-				errs = append(errs, set.bodiless(f)...)
+				for _, err := range set.bodiless(f) {
+					failed(err)
+				}
 			}
 		}
 		done[p.ImportPath], _ = config.Check(p.ImportPath, set.set, files, nil) // errors went to failed
