@@ -65,7 +65,7 @@ type nativeOutbox struct {
 	kept         []nativePost          // posts that nobody waits for, and libbmq keeps until it is connected
 	pending      int                   // posts without an answer, or not handed over
 	pendingBytes int64                 // what they count for
-	pendingSize  int64                 // their size in an event
+	givenSize    int64                 // the size of those that libbmq has
 	pacedBytes   int64                 // their size as pace counts it
 	unsentSize   int64                 // the size of those that are not handed over
 
@@ -79,6 +79,7 @@ type nativePost struct {
 	epoch  *postEpoch
 	size   int32 // in an event
 	counts int32 // for so many bytes of memory
+	given  bool  // libbmq has it
 }
 
 // recordBytes is about what libbmq and this package note about a post.
@@ -342,8 +343,7 @@ func (o *nativeOutbox) eventRoom(size int64) int {
 
 // tooMuch tells whether libbmq must not be given a post of size bytes yet.
 func (o *nativeOutbox) tooMuch(size int64) bool {
-	has := o.pendingSize - o.unsentSize
-	return has > 0 && has+size > maxResent
+	return o.givenSize > 0 && o.givenSize+size > maxResent
 }
 
 func (o *nativeOutbox) stopping() bool {

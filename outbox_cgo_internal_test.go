@@ -109,3 +109,45 @@ func TestWaitOfNativePostsEndsEarly(t *testing.T) {
 		})
 	}
 }
+
+// deaf takes acks and forgets them.
+type deaf struct{ engine.Handler }
+
+func (deaf) OnAcks(b *engine.AckBatch) { b.Release() }
+
+// A queue that ends takes along posts that libbmq never had: what it has is no less for
+// that.
+func TestPostsThatWereNotHandedOverMakeNoRoomInLibbmq(t *testing.T) {
+	s := &nativeSession{handler: deaf{}, log: slog.New(slog.DiscardHandler)}
+	o := &s.out
+	o.init(s)
+	o.restored()
+	stays, ends := &nativeQueue{s: s, c: new(cbridge.Queue)}, &nativeQueue{s: s, c: new(cbridge.Queue)}
+	const size = 8 << 20
+	var b nativeBatch
+	post := func(q *nativeQueue, size int) {
+		put := engine.Put{Payload: make([]byte, size), WantAck: true}
+		require.True(t, o.post(t.Context(), q, &put).OK())
+	}
+	handOver := func() (number uint64) {
+		require.True(t, o.take(&b))
+		o.handedOver(&b, 0, len(b.records))
+		number = b.records[0].ID
+		b.reset()
+		return number
+	}
+	var numbers []uint64
+	for range maxResent/size - 1 {
+		post(stays, size)
+		numbers = append(numbers, handOver())
+	}
+	require.True(t, o.tooMuch(size))
+
+	post(ends, 2*size)
+	o.fail(ends)
+	require.True(t, o.tooMuch(size))
+	acknowledge(o, numbers[:1])
+	require.False(t, o.tooMuch(size))
+	handOver()
+	require.False(t, o.tooMuch(size), "that had its answer before")
+}

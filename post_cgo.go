@@ -47,7 +47,6 @@ func (o *nativeOutbox) post(ctx context.Context, q *nativeQueue, put *engine.Put
 	o.front.posts = append(o.front.posts, p)
 	o.pending++
 	o.pendingBytes += int64(p.counts)
-	o.pendingSize += int64(p.size)
 	o.pacedBytes += p.paced()
 	o.unsentSize += int64(p.size)
 	o.stats.posted++
@@ -141,10 +140,14 @@ func (o *nativeOutbox) handedOver(b *nativeBatch, from, to int) {
 		case b.records[i].Result != 0:
 			refused = true
 			continue
-		case b.records[i].ID != 0: // until its ack
+		case b.records[i].ID != 0:
+			if post := o.posts.At(b.records[i].ID); post != nil { // it has no answer yet
+				o.give(post)
+			}
 		case o.live:
 			o.forget(p)
 		default:
+			o.give(p)
 			o.kept = append(o.kept, *p)
 		}
 		o.unsentSize -= int64(p.size)
@@ -157,6 +160,12 @@ func (o *nativeOutbox) handedOver(b *nativeBatch, from, to int) {
 			o.refuse(b, i, "")
 		}
 	}
+}
+
+// give notes that libbmq has a post until it is answered.
+func (o *nativeOutbox) give(p *nativePost) {
+	p.given = true
+	o.givenSize += int64(p.size)
 }
 
 // refuse ends a post that libbmq would not take, after it was accepted here.
@@ -195,7 +204,9 @@ func (o *nativeOutbox) giveUp(b *nativeBatch, from int) {
 func (o *nativeOutbox) forget(p *nativePost) {
 	o.pending--
 	o.pendingBytes -= int64(p.counts)
-	o.pendingSize -= int64(p.size)
+	if p.given {
+		o.givenSize -= int64(p.size)
+	}
 	o.pacedBytes -= p.paced()
 	p.epoch.pending--
 	o.pace.Answered(o.pacedBytes)

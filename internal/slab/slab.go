@@ -43,20 +43,28 @@ func (s *Slab[T]) Add(v T) uint64 {
 	return uint64(p.generation)<<indexBits | uint64(i)
 }
 
-// Take takes the value of a number out. It answers false for a number whose value was
-// taken out before, and for one that was never given.
-func (s *Slab[T]) Take(number uint64) (T, bool) {
+// At returns where the value of a number is, until another method is called. It answers
+// nil for a number whose value was taken out before, and for one that was never given.
+func (s *Slab[T]) At(number uint64) *T {
 	i := uint32(number)
-	var none T
 	if i == 0 || uint64(i) > uint64(len(s.places)) {
-		return none, false
+		return nil
 	}
 	p := &s.places[i-1]
 	if !p.taken || uint64(p.generation) != number>>indexBits {
-		return none, false
+		return nil
 	}
-	v := p.value
-	s.vacate(i)
+	return &p.value
+}
+
+// Take takes the value of a number out. It answers false where At answers nil.
+func (s *Slab[T]) Take(number uint64) (v T, ok bool) {
+	p := s.At(number)
+	if p == nil {
+		return v, false
+	}
+	v = *p
+	s.vacate(uint32(number))
 	s.trim()
 	return v, true
 }

@@ -14,9 +14,11 @@ func TestNumberLeadsToItsValueOnce(t *testing.T) {
 	a, b := s.Add("a"), s.Add("b")
 	require.NotZero(t, a)
 	require.NotEqual(t, a, b)
+	*s.At(a) += "bc"
 	v, ok := s.Take(a)
 	require.True(t, ok)
-	require.Equal(t, "a", v)
+	require.Equal(t, "abc", v)
+	require.Nil(t, s.At(a))
 	_, ok = s.Take(a)
 	require.False(t, ok)
 	require.Equal(t, 1, s.Len())
