@@ -50,8 +50,8 @@ type brokerKind struct {
 	missing func() string
 	// process tells whether it is a process of its own.
 	process bool
-	// delicate says that the broker may end when a client leaves while it is being
-	// authenticated: builds of the official broker with all assertions do.
+	// delicate says that the broker may end, or answer nobody any more, when a client leaves
+	// while it is being authenticated: builds of the official broker do.
 	delicate bool
 	start    func(testing.TB, BrokerConfig) broker
 	// inside says that the broker is a part of the fake engine, which reaches no other.

@@ -26,7 +26,7 @@ var stopping = chapter("stopping",
 	Behaviour{Name: "acks-behind-the-end-are-ignored", Ref: "5.4/posts", Run: stopIgnoresAcks},
 	Behaviour{Name: "draining-loses-nothing-in-hand", Run: draining},
 	Behaviour{Name: "draining-while-the-connection-is-down-waits-for-it", Run: drainingDown},
-	Behaviour{Name: "at-any-moment", Ref: "5.4/silent 0.4/contexts", Run: stopAnyMoment},
+	Behaviour{Name: "at-any-moment", Needs: OwnBroker, Ref: "5.4/silent 0.4/contexts", Run: stopAnyMoment},
 )
 
 func stopAnswersPosts(e *Env) {
@@ -317,6 +317,26 @@ const farewell = 3 * time.Second
 // slack is how much longer than its context Stop may take on a busy machine.
 const slack = 10 * time.Second
 
+// answerTime is how long a delicate broker may take to answer a new client.
+const answerTime = 5 * time.Second
+
+// revive starts the broker anew if it answers nobody any more.
+func (e *Env) revive() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	ctx, cancel := context.WithTimeout(e.ctx, answerTime)
+	defer cancel()
+	s, err := bmq.NewSession(ctx, func(sessionevents.SessionEvent) {}, bmq.WithEngine(bmq.EnginePortable),
+		bmq.WithBroker("tcp://"+e.broker.address()), bmq.WithLogger(quiet))
+	if err == nil {
+		s.Close()
+		return
+	}
+	e.t.Logf("the broker answers nobody any more, and is started anew: %v", err)
+	e.broker.kill()
+	e.broker.restart()
+}
+
 // stopOnce makes one session and tells whether it came up.
 func (e *Env) stopOnce(p *proxy, r *rand.Rand) bool {
 	p.refuse(false)
@@ -325,7 +345,11 @@ func (e *Env) stopOnce(p *proxy, r *rand.Rand) bool {
 	var disconnected atomic.Int32
 	ctx, cancel := context.WithTimeout(e.ctx, patience)
 	defer cancel()
-	if r.IntN(10) == 0 && !e.kind.delicate { // the start is what is stopped
+	switch {
+	case e.kind.delicate:
+		ctx, cancel = context.WithTimeout(e.ctx, answerTime)
+		defer cancel()
+	case r.IntN(10) == 0: // the start is what is stopped
 		ctx, cancel = context.WithTimeout(e.ctx, moment())
 		defer cancel()
 	}
@@ -338,6 +362,9 @@ func (e *Env) stopOnce(p *proxy, r *rand.Rand) bool {
 	if err != nil {
 		if ctx.Err() == nil {
 			e.t.Errorf("a session does not start: %v", err)
+		}
+		if e.kind.delicate {
+			e.revive()
 		}
 		return false
 	}
