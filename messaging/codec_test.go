@@ -246,16 +246,13 @@ func TestACompressorMayPanic(t *testing.T) {
 func TestWhatClaimsToBeCompressedMayNotBe(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.publishes(other, "x")
-		s, err := bmq.NewSession(t.Context(), ignoreEvents, bmq.WithDialer(w.DialContext), bmq.WithLogger(quiet), bmq.WithEngine(bmq.EnginePortable))
-		require.NoError(t, err)
-		defer s.Close()
-		require.NoError(t, s.OpenQueue(t.Context(), orders, bmq.WithWrite()))
+		s := w.poster(orders)
 		for _, name := range []string{"gzip", "brotli"} {
 			_, err := s.PostAndWait(t.Context(), orders, []byte("plain"), bmq.WithProperties(bmq.PropertyValueDict{"compression": name}))
 			require.NoError(t, err)
 		}
 		k := w.reads(w.client(), orders)
-		_, err = w.fetch(k).Body()
+		_, err := w.fetch(k).Body()
 		require.ErrorIs(t, err, messaging.ErrDecode)
 		_, err = w.fetch(k).Body()
 		require.ErrorIs(t, err, messaging.ErrNoCodec)
@@ -264,10 +261,7 @@ func TestWhatClaimsToBeCompressedMayNotBe(t *testing.T) {
 
 func TestWhatOthersCallExpirationIsNone(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		s, err := bmq.NewSession(t.Context(), ignoreEvents, bmq.WithDialer(w.DialContext), bmq.WithLogger(quiet), bmq.WithEngine(bmq.EnginePortable))
-		require.NoError(t, err)
-		defer s.Close()
-		require.NoError(t, s.OpenQueue(t.Context(), orders, bmq.WithWrite()))
+		s := w.poster(orders)
 		k := w.reads(w.client(), orders)
 		for _, value := range []any{"2026", "a", []byte{0, 0, 0, 1}, false} {
 			_, err := s.PostAndWait(t.Context(), orders, []byte("x"), bmq.WithProperties(bmq.PropertyValueDict{
@@ -290,10 +284,7 @@ func TestWhatOthersCallExpirationIsNone(t *testing.T) {
 
 func TestWhatOthersCallByNamesOfThisPackageIsNoText(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		s, err := bmq.NewSession(t.Context(), ignoreEvents, bmq.WithDialer(w.DialContext), bmq.WithLogger(quiet), bmq.WithEngine(bmq.EnginePortable))
-		require.NoError(t, err)
-		defer s.Close()
-		require.NoError(t, s.OpenQueue(t.Context(), orders, bmq.WithWrite()))
+		s := w.poster(orders)
 		k := w.reads(w.client(), orders)
 		for _, value := range []any{int64(0x41), byte('A'), true, []byte("gzip")} {
 			all := make(bmq.PropertyValueDict)

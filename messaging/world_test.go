@@ -59,6 +59,17 @@ func (w *world) client(change ...func(*messaging.Config)) *messaging.Client {
 	return c
 }
 
+// poster returns a plain session, somebody else's, that has a queue open to post to. It is
+// closed when the test ends.
+func (w *world) poster(queue string) *bmq.Session {
+	w.t.Helper()
+	s, err := bmq.NewSession(w.t.Context(), ignoreEvents, bmq.WithDialer(w.DialContext), bmq.WithLogger(quiet), bmq.WithEngine(bmq.EnginePortable))
+	require.NoError(w.t, err)
+	w.t.Cleanup(func() { _ = s.Close() })
+	require.NoError(w.t, s.OpenQueue(w.t.Context(), queue, bmq.WithWrite()))
+	return s
+}
+
 func (w *world) producer(c *messaging.Client, cfg messaging.ProducerConfig) *messaging.Producer {
 	w.t.Helper()
 	p, err := c.NewProducer(w.t.Context(), cfg)
