@@ -28,11 +28,16 @@ var (
 	unfinished = regexp.MustCompile(`\b(TO` + `DO|FIX` + `ME|XX` + `X|HA` + `CK)\b|\b(not |un)imple` + `mented\b`)
 )
 
-// alternatives are words of which a text that matches has at least one.
-var alternatives = map[*regexp.Regexp][]string{
-	machinePath: {"/root", "/home", "/work", "/farm", "/tmp/"},
-	registry:    {"pypi", "pythonhosted", "golang", "npmjs", "ghcr"},
-	unfinished:  {"TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK", "imple" + "mented"},
+// banned is what no file may have. A text that matches the pattern has at least one of the
+// words, which are looked for first: that takes a tenth of the time.
+var banned = []struct {
+	what    string
+	pattern *regexp.Regexp
+	words   []string
+}{
+	{"a path of a machine", machinePath, []string{"/root", "/home", "/work", "/farm", "/tmp/"}},
+	{"the host of a registry", registry, []string{"pypi", "pythonhosted", "golang", "npmjs", "ghcr"}},
+	{"a mark of something unfinished", unfinished, []string{"TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK", "imple" + "mented"}},
 }
 
 func TestFilesNameNoMachineAndAreFinished(t *testing.T) {
@@ -41,15 +46,13 @@ func TestFilesNameNoMachineAndAreFinished(t *testing.T) {
 		if s.path == "internal/lint/files_test.go" {
 			continue
 		}
-		for what, pattern := range map[string]*regexp.Regexp{
-			"a path of a machine": machinePath, "the host of a registry": registry, "a mark of something unfinished": unfinished,
-		} {
-			if !slices.ContainsFunc(alternatives[pattern], func(word string) bool { return strings.Contains(s.text, word) }) {
-				continue // which takes a tenth of the time that a pattern does
+		for _, b := range banned {
+			if !slices.ContainsFunc(b.words, func(word string) bool { return strings.Contains(s.text, word) }) {
+				continue
 			}
 			for i, line := range strings.Split(s.text, "\n") {
-				if found := pattern.FindString(line); found != "" && !brokerImage(s.path, line) {
-					t.Errorf("%s:%d has %s: %q", s.path, i+1, what, found)
+				if found := b.pattern.FindString(line); found != "" && !brokerImage(s.path, line) {
+					t.Errorf("%s:%d has %s: %q", s.path, i+1, b.what, found)
 				}
 			}
 		}
