@@ -343,16 +343,15 @@ func (e *Env) stopOnce(p *proxy, r *rand.Rand) bool {
 	p.resume()
 	moment := func() time.Duration { return time.Duration(r.ExpFloat64() * float64(2*time.Millisecond)) }
 	var disconnected atomic.Int32
-	ctx, cancel := context.WithTimeout(e.ctx, patience)
-	defer cancel()
+	startLimit := patience
 	switch {
 	case e.kind.delicate:
-		ctx, cancel = context.WithTimeout(e.ctx, answerTime)
-		defer cancel()
+		startLimit = answerTime
 	case r.IntN(10) == 0: // the start is what is stopped
-		ctx, cancel = context.WithTimeout(e.ctx, moment())
-		defer cancel()
+		startLimit = moment()
 	}
+	ctx, cancel := context.WithTimeout(e.ctx, startLimit)
+	defer cancel()
 	s, err := bmq.NewSession(ctx, func(ev sessionevents.SessionEvent) {
 		if _, ok := ev.(sessionevents.Disconnected); ok {
 			disconnected.Add(1)
