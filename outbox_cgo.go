@@ -425,7 +425,7 @@ func (o *nativeOutbox) trying(full engine.Code, send func(first bool) error) eng
 		ended := o.ended
 		o.mu.Unlock()
 		if ended {
-			return engine.Status{Code: engine.NotConnected, Text: "the session was stopped"}
+			return nativeStopped
 		}
 	}
 }

@@ -54,8 +54,8 @@ func (o *nativeOutbox) post(ctx context.Context, q *nativeQueue, put *engine.Put
 	return engine.Status{}
 }
 
-// admit waits until a post that counts for size bytes may be taken over. It is called with the lock
-// held, which it gives up while it waits.
+// admit waits until a post that counts for size bytes may be taken over. It is called with
+// the lock held, which it gives up while it waits.
 func (o *nativeOutbox) admit(ctx context.Context, q *nativeQueue, size int64) engine.Status {
 	var timeout <-chan time.Time
 	var late bool
